@@ -1,0 +1,205 @@
+"""Every setting of every experiment, with its default: here and nowhere else.
+
+A recipe returns a `Config`; it is saved beside every run and inside every checkpoint, so that one file rebuilds the
+model and its data. Nothing here imports torch: `signtok --help` has to answer at once.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Frozen, and closed: an unknown field is an error, never silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BlockSplit(Settings):
+    """Contiguous blocks of frame numbers (or of take numbers): index % 10 == 9 is test, == 4 validation."""
+
+    kind: Literal["blocks"] = "blocks"
+    size: int = 44
+    gap: int = 4
+    """Training drops what lies within this many numbers of a validation or test block."""
+
+
+class TakeSplit(Settings):
+    """Takes of each letter by their number."""
+
+    kind: Literal["takes"] = "takes"
+    test_from: int = 25
+    validation_from: int = 23
+
+
+class SignerSplit(Settings):
+    """Whole signers."""
+
+    kind: Literal["signers"] = "signers"
+    test: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+
+
+class TrainOnly(Settings):
+    """A source that is used whole: to train, or (left out of training) to test."""
+
+    kind: Literal["whole"] = "whole"
+
+
+Split = Annotated[BlockSplit | TakeSplit | SignerSplit | TrainOnly, Field(discriminator="kind")]
+
+
+class Source(Settings):
+    """One set of recordings under the data folder."""
+
+    path: str
+    split: Split
+    licence: str
+    origin: str
+    """Where the public can get it."""
+
+
+class AugmentConfig(Settings):
+    """Geometric augmentation of a whole phrase; the reconstruction target moves along. Zero turns a part off."""
+
+    rotate_degrees: float = 20.0
+    tilt_degrees: float = 30.0
+    """Camera tilt about the picture's two axes: a homography on the plane of the hand."""
+    aspect: float = 0.25
+    """Standard deviation of the log of the width/height ratio."""
+    bone: float = 0.10
+    """Standard deviation of the log of each finger's and each bone's length."""
+    finger_degrees: float = 6.0
+    """Each finger is turned about its knuckle by a constant of this standard deviation."""
+    drift: float = 0.3
+    """Smooth wandering of the whole hand, in hand sizes."""
+    other_hand: float = 0.1
+    """Chance that an idle second hand is in the picture."""
+    gap: float = 0.1
+    """Chance that the phrase has runs of frames in which no hand is found."""
+
+
+class CorruptConfig(Settings):
+    """What the encoder sees is spoiled, what the decoder must give back is not (a denoising objective)."""
+
+    noise: float = 0.02
+    """Standard deviation of jitter, in units of the normalised coordinates, drawn up to this for each sequence."""
+    drop_finger: float = 0.05
+    drop_frame: float = 0.05
+
+
+class ComposeConfig(Settings):
+    """How phrases are made of single-letter takes."""
+
+    hold_frames: tuple[int, int] = (2, 14)
+    join_frames: tuple[int, int] = (1, 7)
+    letters: tuple[int, int] = (3, 18)
+    words: float = 0.3
+    """Share of phrases made of common words; the others are random letters, so that no letter is rare."""
+    space: float = 0.15
+    """Chance of a pause (a space) between two random letters."""
+
+
+class DataConfig(Settings):
+    sources: tuple[Source, ...] = ()
+    normalise: Literal["hand", "video"] = "hand"
+    """`video`: paper 002, mean and deviation of each coordinate over the video. `hand`: ours, the dominant hand's
+    mean and its size, one scale for both axes, so that neither motion nor aspect changes the shape of the hand."""
+    dominant: bool = True
+    """Mirror left-handed signers, with a stored flag. Off in the paper."""
+    flip: float = 0.0
+    """Chance of the paper's random mirroring in training (0.25 there)."""
+    max_frames: int = 256
+    augment: AugmentConfig = AugmentConfig()
+    compose: ComposeConfig = ComposeConfig()
+
+
+class SqueezeformerConfig(Settings):
+    """Blocks of paper 002 (after Kim et al. 2022, arXiv 2206.00888). The defaults are the paper's."""
+
+    dim: int = 128
+    blocks: int = 6
+    heads: int = 4
+    kernel: int = 51
+
+
+class EncoderConfig(Settings):
+    blocks: SqueezeformerConfig = SqueezeformerConfig()
+    features: Literal["xy", "local"] = "local"
+    """`xy`: paper 002, unseen landmarks are zero. `local`: also presence and the shape within each hand."""
+    stem_channels: int = 32
+    corrupt: CorruptConfig = CorruptConfig()
+
+
+class NoBottleneck(Settings):
+    kind: Literal["none"] = "none"
+
+
+class ResidualVQConfig(Settings):
+    """Residual vector quantisation (paper 002, section 4; Zeghidour et al. 2021)."""
+
+    kind: Literal["residual_vq"] = "residual_vq"
+    codebooks: int = 4
+    codes: int = 1024
+    dim: int = 128
+    decay: float = 0.99
+    laplace: float = 1e-5
+    kmeans_iterations: int = 10
+    dead_below: float = 2.0
+    """A code whose moving count of uses falls below this is replaced by a vector of the batch."""
+    dropout: bool = True
+    """Use a random number 1..codebooks of codebooks for each training batch."""
+
+
+Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kind")]
+
+
+class DecoderConfig(Settings):
+    blocks: SqueezeformerConfig = SqueezeformerConfig()
+    stem_channels: int = 32
+    presence_weight: float = 0.5
+    """Weight of the loss that tells which hands were seen. 0 builds no such head (the paper)."""
+
+
+class TokenizerConfig(Settings):
+    encoder: EncoderConfig = EncoderConfig()
+    bottleneck: Bottleneck = ResidualVQConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    ctc_weight: float = 1.0
+    """0 builds no CTC head."""
+    commitment_weight: float = 1 / 16
+    normalise: Literal["hand", "video"] = "hand"
+    dominant: bool = True
+    landmarks: int = 42
+
+
+class OptimConfig(Settings):
+    """Schedule-free AdamW (Defazio et al. 2024)."""
+
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip: float = 4.0
+    ema_decay: float | None = None
+    """An exponential average of the weights beside the schedule-free one; it is what gets evaluated and saved."""
+
+
+class TrainConfig(Settings):
+    batch_size: int = 32
+    max_steps: int = 100_000
+    max_minutes: float | None = None
+    evaluate_every: int = 500
+    checkpoint_every: int = 250
+    calibration_batches: int = 20
+    """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+
+
+class Config(Settings):
+    name: str
+    data: DataConfig = DataConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    optim: OptimConfig = OptimConfig()
+    train: TrainConfig = TrainConfig()

@@ -1,0 +1,79 @@
+"""One recording of signing hands: what every reader yields and every writer takes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+HAND_POINTS = 21
+LANDMARKS = 2 * HAND_POINTS
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Hand landmarks of one take.
+
+    landmarks: float32 (T, 42, 2), picture coordinates (x to the right, y down, [0, 1] inside the picture), left hand
+        0-20, right hand 21-41 in MediaPipe order, NaN where a landmark was not seen.
+    frame_numbers: int64 (T,), where each frame stood in its source video: a jump is a cut, not a movement.
+    text: what is spelled, lower case; None where unknown (a word sign, "delete").
+    label: the source's own word for it.
+    frames_dropped: frames without any hand that the reader left out.
+    """
+
+    landmarks: Float[np.ndarray, "t 42 2"]
+    frame_numbers: Int[np.ndarray, " t"]
+    frames_per_second: float = 30.0
+    name: str = ""
+    text: str | None = None
+    label: str = ""
+    signer: str = ""
+    source: str = ""
+    licence: str = ""
+    frames_dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    @property
+    def present(self) -> np.ndarray:
+        """bool (T, 42): the landmark was seen."""
+        return np.isfinite(self.landmarks).all(-1)
+
+    def frames(self, keep: np.ndarray) -> "Recording":
+        """The same recording with only some frames: `keep` is bool (T,) or indices."""
+        return replace(self, landmarks=self.landmarks[keep], frame_numbers=self.frame_numbers[keep])
+
+
+def check_landmarks(array: np.ndarray, what: str = "landmarks") -> Float[np.ndarray, "t 42 2"]:
+    """float32 (T, 42, 2) of (T, 42, 2 or 3) or (T, 21, 2 or 3) (a right hand); a third coordinate is dropped.
+
+    Raises ValueError, saying what to write instead, for another shape, no frames, infinite values or no hand at all.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{what}: expected numbers, got dtype {array.dtype}")
+    if array.ndim != 3 or array.shape[1] not in (HAND_POINTS, LANDMARKS) or array.shape[2] not in (2, 3):
+        raise ValueError(
+            f"{what}: expected shape (T, 42, 2), left hand 0-20 and right hand 21-41, or (T, 21, 2) for a right hand; "
+            f"got {array.shape}"
+        )
+    if len(array) == 0:
+        raise ValueError(f"{what}: no frames; give at least one")
+    hands = np.full((len(array), LANDMARKS, 2), np.nan, np.float32)
+    hands[:, -array.shape[1] :] = array[..., :2]
+    if np.isinf(hands).any():
+        raise ValueError(f"{what}: infinite coordinates; mark landmarks that were not seen with NaN")
+    hands[~np.isfinite(hands).all(-1)] = np.nan
+    if np.isnan(hands).all():
+        raise ValueError(f"{what}: no hand in any frame (every value is NaN); drop this recording")
+    if np.nanmax(np.abs(hands)) > 100:
+        raise ValueError(f"{what}: coordinates up to {np.nanmax(np.abs(hands)):.0f}; divide pixels by the picture's size")
+    return hands
+
+
+def drop_empty_frames(recording: Recording) -> Recording:
+    """Without the frames in which no hand was seen (paper 002); they are counted in `frames_dropped`."""
+    seen = recording.present.any(-1)
+    kept = recording.frames(seen)
+    return replace(kept, frames_dropped=recording.frames_dropped + int((~seen).sum()))
