@@ -57,6 +57,8 @@ class Source(Settings):
     licence: str
     origin: str
     """Where the public can get it."""
+    skip: tuple[str, ...] = ()
+    """Labels to leave out, because what was recorded is not what the label says."""
 
 
 class AugmentConfig(Settings):
@@ -73,6 +75,8 @@ class AugmentConfig(Settings):
     """Each finger is turned about its knuckle by a constant of this standard deviation."""
     drift: float = 0.3
     """Smooth wandering of the whole hand, in hand sizes."""
+    smooth: float = 0.6
+    """Some trackers smooth over time: memory of an exponential average, up to this in half of the phrases."""
     other_hand: float = 0.1
     """Chance that an idle second hand is in the picture."""
     gap: float = 0.1
@@ -96,20 +100,23 @@ class ComposeConfig(Settings):
     letters: tuple[int, int] = (3, 18)
     words: float = 0.3
     """Share of phrases made of common words; the others are random letters, so that no letter is rare."""
-    space: float = 0.15
-    """Chance of a pause (a space) between two random letters."""
+    space: float = 0.1
+    """Chance that a random letter is a space, where the signer has a sign for it."""
+    double: float = 0.06
+    """Chance that a random letter repeats the one before."""
+    hesitate: float = 0.05
+    """Chance that a letter is held for another 5 to 14 frames."""
 
 
 class DataConfig(Settings):
     sources: tuple[Source, ...] = ()
-    normalise: Literal["hand", "video"] = "hand"
-    """`video`: paper 002, mean and deviation of each coordinate over the video. `hand`: ours, the dominant hand's
-    mean and its size, one scale for both axes, so that neither motion nor aspect changes the shape of the hand."""
-    dominant: bool = True
-    """Mirror left-handed signers, with a stored flag. Off in the paper."""
     flip: float = 0.0
     """Chance of the paper's random mirroring in training (0.25 there)."""
-    max_frames: int = 256
+    min_frames: int = 32
+    max_frames: int = 192
+    """Every training batch draws one length between these, in frames, for all its sequences."""
+    unlabelled: float = 0.1
+    """Share of training sequences that are real recordings without a text, where there are some."""
     augment: AugmentConfig = AugmentConfig()
     compose: ComposeConfig = ComposeConfig()
 
@@ -123,11 +130,26 @@ class SqueezeformerConfig(Settings):
     kernel: int = 51
 
 
+class ConvolutionStem(Settings):
+    """Paper 002: a 3x3 convolution over time and landmarks of the bare coordinates, unseen ones zero."""
+
+    kind: Literal["convolution"] = "convolution"
+    channels: int = 32
+
+
+class HandStem(Settings):
+    """Ours: coordinates, presence and the shape of each hand about its own palm, through two linear layers."""
+
+    kind: Literal["hand"] = "hand"
+    width: int = 256
+
+
+Stem = Annotated[ConvolutionStem | HandStem, Field(discriminator="kind")]
+
+
 class EncoderConfig(Settings):
-    blocks: SqueezeformerConfig = SqueezeformerConfig()
-    features: Literal["xy", "local"] = "local"
-    """`xy`: paper 002, unseen landmarks are zero. `local`: also presence and the shape within each hand."""
-    stem_channels: int = 32
+    stem: Stem = HandStem()
+    blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=4, kernel=17)
     corrupt: CorruptConfig = CorruptConfig()
 
 
@@ -155,10 +177,13 @@ Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kin
 
 
 class DecoderConfig(Settings):
-    blocks: SqueezeformerConfig = SqueezeformerConfig()
-    stem_channels: int = 32
+    blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
+    stem: Stem = HandStem()
+    """What mirrors the encoder's stem: transposed convolution (the paper) or two linear layers and presence."""
+    beta: float = 0.1
+    """Where SmoothL1 turns from square to absolute, in normalised units (1 in the paper)."""
     presence_weight: float = 0.5
-    """Weight of the loss that tells which hands were seen. 0 builds no such head (the paper)."""
+    """Weight of the loss that tells which landmarks were seen; the convolution stem has no such head."""
 
 
 class TokenizerConfig(Settings):
@@ -169,14 +194,19 @@ class TokenizerConfig(Settings):
     """0 builds no CTC head."""
     commitment_weight: float = 1 / 16
     normalise: Literal["hand", "video"] = "hand"
+    """`video`: paper 002, mean and deviation of each coordinate over the video. `hand`: ours, the dominant hand's
+    mean and its size, one scale for both axes, so that neither motion nor aspect changes the shape of the hand."""
     dominant: bool = True
-    landmarks: int = 42
+    """Mirror left-handed signers, with a stored flag. Off in the paper."""
+    window: int = 512
+    margin: int = 64
+    """Longer recordings are encoded and decoded in windows that overlap by a margin on either side, in frames."""
 
 
 class OptimConfig(Settings):
     """Schedule-free AdamW (Defazio et al. 2024)."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 200
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
@@ -186,11 +216,11 @@ class OptimConfig(Settings):
 
 
 class TrainConfig(Settings):
-    batch_size: int = 32
+    batch_size: int = 16
     max_steps: int = 100_000
     max_minutes: float | None = None
-    evaluate_every: int = 500
-    checkpoint_every: int = 250
+    evaluate_every: int = 1000
+    checkpoint_every: int = 500
     calibration_batches: int = 20
     """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -1,0 +1,124 @@
+"""Training, validation and test parts that do not leak: neighbouring frames of a video are near-duplicates."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from signtok.config import BlockSplit, SignerSplit, Split, TakeSplit, TrainOnly
+from signtok.data.labels import take_number
+from signtok.data.recording import Recording
+
+PERIOD, VALIDATION_BLOCK, TEST_BLOCK = 10, 4, 9
+DROPPED, TRAIN, VALIDATION, TEST = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The recordings of each part. Those of a `BlockSplit` are runs of the originals, named "NAME@FIRST-LAST"."""
+
+    train: list[Recording] = field(default_factory=list)
+    validation: list[Recording] = field(default_factory=list)
+    test: list[Recording] = field(default_factory=list)
+
+    def add(self, part: int, recording: Recording) -> None:
+        {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}[part].append(recording)
+
+
+def split(recordings: Iterable[Recording], config: Split) -> Parts:
+    """Divide the recordings of one source as its `Split` says; every recording keeps its order.
+
+    Raises ValueError for a recording without a take number (`TakeSplit`), for signers of the split that nobody is or
+    that stand in two parts (`SignerSplit`) and for a gap that is larger than a block.
+    """
+    match config:
+        case BlockSplit():
+            return _by_blocks(recordings, config)
+        case TakeSplit():
+            return _by_takes(recordings, config)
+        case SignerSplit():
+            return _by_signers(recordings, config)
+        case TrainOnly():
+            return Parts(train=list(recordings))
+        case _:
+            assert_never(config)
+
+
+def _by_blocks(recordings: Iterable[Recording], config: BlockSplit) -> Parts:
+    if not 0 <= config.gap <= config.size:
+        raise ValueError(f"a gap of {config.gap} does not fit blocks of {config.size}; give at most {config.size}")
+    parts = Parts()
+    for recording in recordings:
+        part = _part_of_frames(recording.frame_numbers, config)
+        for run in _runs(part, recording.frame_numbers // config.size):
+            if part[run[0]] != DROPPED:
+                piece = recording.frames(run)
+                name = f"{recording.name}@{piece.frame_numbers[0]}-{piece.frame_numbers[-1]}"
+                parts.add(int(part[run[0]]), replace(piece, name=name, frames_dropped=0))
+        assert _far_apart(recording.frame_numbers, part, config.gap)
+    return parts
+
+
+def _part_of_frames(numbers: Int[np.ndarray, " t"], config: BlockSplit) -> Int[np.ndarray, " t"]:
+    """Blocks with index % 10 == 9 are test, == 4 validation; training drops what lies within `gap` of either."""
+    place = numbers // config.size % PERIOD
+    near = _held_out(numbers + config.gap, config) | _held_out(np.maximum(numbers - config.gap, 0), config)
+    part = np.where(near, DROPPED, TRAIN)
+    part[place == VALIDATION_BLOCK] = VALIDATION
+    part[place == TEST_BLOCK] = TEST
+    return part
+
+
+def _held_out(numbers: Int[np.ndarray, " t"], config: BlockSplit) -> Bool[np.ndarray, " t"]:
+    return np.isin(numbers // config.size % PERIOD, (VALIDATION_BLOCK, TEST_BLOCK))
+
+
+def _runs(part: Int[np.ndarray, " t"], block: Int[np.ndarray, " t"]) -> list[np.ndarray]:
+    """Indices of the contiguous runs of one part; two runs stay two where the blocks between them have no frames."""
+    # Each half of a period ends with a held-out block, so that a run of one part never goes from one to the next.
+    half = block // (PERIOD // 2)
+    changes = (np.diff(part) != 0) | (np.diff(half) != 0)
+    return np.split(np.arange(len(part)), np.flatnonzero(changes) + 1)
+
+
+def _far_apart(numbers: Int[np.ndarray, " t"], part: Int[np.ndarray, " t"], gap: int) -> bool:
+    """No frame of training within `gap` of one of validation or test."""
+    train, held_out = np.sort(numbers[part == TRAIN]), np.sort(numbers[part >= VALIDATION])
+    if not len(train) or not len(held_out):
+        return True
+    after = np.searchsorted(train, held_out)
+    neighbours = np.stack([train[np.maximum(after - 1, 0)], train[np.minimum(after, len(train) - 1)]])
+    return bool((np.abs(neighbours - held_out) > gap).all())
+
+
+def _by_takes(recordings: Iterable[Recording], config: TakeSplit) -> Parts:
+    parts = Parts()
+    for recording in recordings:
+        take = take_number(recording.name)
+        part = TEST if take >= config.test_from else VALIDATION if take >= config.validation_from else TRAIN
+        parts.add(part, recording)
+    return parts
+
+
+def _by_signers(recordings: Iterable[Recording], config: SignerSplit) -> Parts:
+    if twice := {*config.test} & {*config.validation}:
+        raise ValueError(f"split by signers: both test and validation: {', '.join(sorted(twice))}; choose one")
+    takes = list(recordings)
+    signers = {take.signer for take in takes}
+    if unknown := {*config.test, *config.validation} - signers:
+        raise ValueError(
+            f"split by signers: nobody is {', '.join(sorted(unknown))}; they are {', '.join(sorted(signers))}"
+        )
+    parts = Parts()
+    for take in takes:
+        parts.add(
+            TEST if take.signer in config.test else VALIDATION if take.signer in config.validation else TRAIN, take
+        )
+    _assert_disjoint([{take.signer for take in part} for part in (parts.train, parts.validation, parts.test)])
+    return parts
+
+
+def _assert_disjoint(groups: Sequence[set[str]]) -> None:
+    assert sum(map(len, groups)) == len(set().union(*groups)), "a signer stands in two parts"

@@ -1,0 +1,83 @@
+"""Training batches as a pure function of the step, which is what makes resuming exact; and fixed validation batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from signtok.config import DataConfig, TokenizerConfig
+from signtok.data.augment import augmented_recording
+from signtok.data.batch import Batch
+from signtok.data.compose import compose, place, random_text, spell, pick_signer
+from signtok.data.normalise import mirror, normalise
+from signtok.data.recording import LANDMARKS, Recording
+from signtok.data.takes import Bank
+from signtok.data.text import BLANK, encode_text
+
+
+def collate(recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels: Sequence[int] | None = None) -> Batch:
+    """Normalised and padded to the longest."""
+    texts = [encode_text(r.text) if r.text else [] for r in recordings]
+    frames, letters = max(map(len, recordings)), max(1, *map(len, texts))
+    x = np.zeros((len(recordings), frames, LANDMARKS, 2), np.float32)
+    present = np.zeros((len(recordings), frames, LANDMARKS), bool)
+    mask = np.zeros((len(recordings), frames), bool)
+    text = np.full((len(recordings), letters), BLANK)
+    for row, (recording, ids) in enumerate(zip(recordings, texts, strict=True)):
+        n = len(recording)
+        x[row, :n], present[row, :n], _ = normalise(recording.landmarks, tokenizer.normalise, tokenizer.dominant)
+        mask[row, :n] = True
+        text[row, : len(ids)] = ids
+    return Batch(
+        x=torch.from_numpy(x),
+        mask=torch.from_numpy(mask),
+        present=torch.from_numpy(present),
+        text=torch.from_numpy(text),
+        text_len=torch.tensor([len(ids) for ids in texts]),
+        label=torch.tensor(labels if labels is not None else [0] * len(recordings)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStream:
+    """Composed and augmented phrases, and now and then a real recording whose text nobody knows."""
+
+    bank: Bank
+    unlabelled: Sequence[Recording]
+    data: DataConfig
+    tokenizer: TokenizerConfig
+    batch_size: int
+    seed: int
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step, always the same one. Its sequences are about equally long, so that little is padded."""
+        rng = np.random.default_rng([self.seed, step % 2**63])
+        frames = int(rng.integers(self.data.min_frames, self.data.max_frames + 1))
+        return collate([self._one(frames, rng) for _ in range(self.batch_size)], self.tokenizer)
+
+    def _one(self, frames: int, rng: np.random.Generator) -> Recording:
+        if self.unlabelled and rng.uniform() < self.data.unlabelled:
+            recording = self._excerpt(frames, rng)
+        else:
+            signer = pick_signer(self.bank, rng)
+            text = random_text(signer, 1 + frames // 5, self.data.compose, rng)
+            phrase = spell(text, signer, self.data.compose, rng, frames)
+            recording = augmented_recording(phrase, self.bank, self.data.augment, rng)
+        if rng.uniform() < self.data.flip:
+            recording = replace(recording, landmarks=mirror(recording.landmarks))
+        return recording
+
+    def _excerpt(self, frames: int, rng: np.random.Generator) -> Recording:
+        recording = self.unlabelled[rng.integers(len(self.unlabelled))]
+        start = int(rng.integers(max(len(recording) - frames, 0) + 1))
+        return recording.frames(np.arange(start, min(start + frames, len(recording))))
+
+
+def validation_batches(
+    bank: Bank, data: DataConfig, tokenizer: TokenizerConfig, phrases: int = 128, batch_size: int = 32
+) -> list[Batch]:
+    """Phrases composed of held-out takes, not augmented, the same ones in every run; sorted by length."""
+    rng = np.random.default_rng(2024)
+    recordings = sorted((place(compose(bank, data.compose, rng, 256)) for _ in range(phrases)), key=len)
+    return [collate(recordings[i : i + batch_size], tokenizer) for i in range(0, phrases, batch_size)]

@@ -1,0 +1,84 @@
+"""A bank of takes: single letters as they were really signed, ready to be composed into phrases."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from signtok.data.normalise import is_left_handed, mirror
+from signtok.data.recording import HAND_POINTS, Recording
+
+PALM = (0, 5, 9, 13, 17)
+LONGEST_STEP = 6
+"""Frames that stood further apart than this in their source are different takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One letter by one signer: hand float32 (T, 21, 2), a right hand, its palm's middle at 0 on average and its palm of
+    size 1, so that takes of different cameras fit together; y down."""
+
+    text: str
+    hand: Float[np.ndarray, "t 21 2"]
+
+
+def palm_size(hand: Float[np.ndarray, "t 21 2"]) -> float:
+    """Root mean square distance of wrist and knuckles from their middle, the median over frames."""
+    palm = hand[:, PALM]
+    spread = ((palm - palm.mean(1, keepdims=True)) ** 2).sum(-1).mean(-1)
+    return float(np.sqrt(np.median(spread)))
+
+
+def to_takes(recording: Recording) -> list[Take]:
+    """The runs of neighbouring frames in which the signing hand was seen; none for a recording that spells no single letter."""
+    if recording.text is None or len(recording.text) != 1:
+        return []
+    left = is_left_handed(recording.landmarks)
+    landmarks = mirror(recording.landmarks) if left else recording.landmarks
+    hand = landmarks[:, HAND_POINTS:]
+    seen = np.isfinite(hand).all((-1, -2))
+    hand, numbers = hand[seen], recording.frame_numbers[seen]
+    takes = []
+    for run in np.split(hand, np.flatnonzero(np.diff(numbers) > LONGEST_STEP) + 1):
+        if len(run) == 0 or (size := palm_size(run)) < 1e-4:
+            continue
+        middle = run[:, PALM].mean((0, 1))
+        takes.append(Take(recording.text, ((run - middle) / size).astype(np.float32)))
+    return takes
+
+
+@dataclass(frozen=True, eq=False)
+class Signer:
+    """All takes of one signer in one source, by letter."""
+
+    name: str
+    source: str
+    letters: dict[str, list[Take]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Signers with their takes. Any takes will do: recorded or generated."""
+
+    signers: tuple[Signer, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(signer.source for signer in self.signers))
+
+    def __len__(self) -> int:
+        return sum(len(takes) for signer in self.signers for takes in signer.letters.values())
+
+
+def make_bank(recordings: Iterable[Recording]) -> Bank:
+    """Raises ValueError where no recording is of a single letter."""
+    signers: dict[tuple[str, str], Signer] = {}
+    for recording in recordings:
+        for take in to_takes(recording):
+            key = (recording.source, recording.signer)
+            signer = signers.setdefault(key, Signer(recording.signer, recording.source))
+            signer.letters.setdefault(take.text, []).append(take)
+    if not signers:
+        raise ValueError("no takes of single letters among these recordings; label them with one character each")
+    return Bank(tuple(signers.values()))

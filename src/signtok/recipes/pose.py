@@ -1,0 +1,92 @@
+"""Tokenizers of hand landmarks. One function is one experiment; an ablation changes one field of another recipe.
+
+    signtok train sign-rvq-ctc --data FOLDER --out runs/sign-rvq-ctc --max-minutes 30
+
+The scores that a recipe reaches, with its command and machine, stand in docs/results.md.
+"""
+
+from signtok.config import (
+    AugmentConfig,
+    Config,
+    ConvolutionStem,
+    CorruptConfig,
+    DataConfig,
+    DecoderConfig,
+    EncoderConfig,
+    NoBottleneck,
+    OptimConfig,
+    ResidualVQConfig,
+    SqueezeformerConfig,
+    TokenizerConfig,
+    TrainConfig,
+)
+
+
+def sign_rvq_ctc() -> Config:
+    """The tokenizer of paper 002 as we build it: four codebooks that keep the movement and the letters."""
+    return Config(name="sign-rvq-ctc")
+
+
+def sign_rvq() -> Config:
+    """Without CTC: the codes keep the movement only. Its letters are read by a probe trained afterwards."""
+    return _tokenizer(sign_rvq_ctc(), "sign-rvq", ctc_weight=0.0)
+
+
+def sign_continuous() -> Config:
+    """Without codes: what the same network can do when nothing is rounded."""
+    return _tokenizer(sign_rvq_ctc(), "sign-continuous", bottleneck=NoBottleneck())
+
+
+def sign_rvq_ctc_no_dropout() -> Config:
+    """Without quantizer dropout: all four codebooks in every batch."""
+    return _tokenizer(sign_rvq_ctc(), "sign-rvq-ctc-no-dropout", bottleneck=ResidualVQConfig(dropout=False))
+
+
+def sign_rvq_no_dropout() -> Config:
+    """Without CTC and without quantizer dropout."""
+    return _tokenizer(sign_rvq(), "sign-rvq-no-dropout", bottleneck=ResidualVQConfig(dropout=False))
+
+
+def sign_rvq_ctc_paper() -> Config:
+    """Paper 002 to the letter, where ours differs: six blocks of kernel 51 on either side, convolution stems on bare
+    coordinates, normalised by video, no presence, no denoising, random mirroring, 196 frames.
+
+    The encoder has 1,329,536 parameters and the decoder 1,336,532.
+    """
+    paper = SqueezeformerConfig()
+    return Config(
+        name="sign-rvq-ctc-paper",
+        data=DataConfig(
+            max_frames=196,
+            flip=0.25,
+            augment=AugmentConfig(
+                rotate_degrees=0, tilt_degrees=0, aspect=0, bone=0, finger_degrees=0, drift=0, other_hand=0, gap=0, smooth=0
+            ),
+        ),
+        tokenizer=TokenizerConfig(
+            encoder=EncoderConfig(
+                stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
+            ),
+            decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
+            normalise="video",
+            dominant=False,
+        ),
+        optim=OptimConfig(learning_rate=1e-3),
+        train=TrainConfig(batch_size=44, precision="fp32"),
+    )
+
+
+def sign_rvq_paper() -> Config:
+    """Paper 002 without CTC."""
+    return _tokenizer(sign_rvq_ctc_paper(), "sign-rvq-paper", ctc_weight=0.0)
+
+
+def sign_continuous_paper() -> Config:
+    """The continuous model beside paper 002's tokenizers."""
+    return _tokenizer(sign_rvq_ctc_paper(), "sign-continuous-paper", bottleneck=NoBottleneck())
+
+
+def _tokenizer(config: Config, name: str, **changes: object) -> Config:
+    """Another name, and some fields of the tokenizer changed."""
+    tokenizer = TokenizerConfig.model_validate({**dict(config.tokenizer), **changes})
+    return config.model_copy(update={"name": name, "tokenizer": tokenizer})

@@ -1,0 +1,73 @@
+"""A model and data small enough to train in a blink; as a script, a whole training run to kill or to start by torchrun.
+
+python tiny_run.py RUN [SECONDS_PER_BATCH]
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from signtok.config import Config, OptimConfig, TrainConfig
+from signtok.data.batch import Batch
+from signtok.training.fit import FitResult, fit
+
+
+class Tiny(nn.Module):
+    """Regression of a fixed linear map, through batch-norm on real frames, dropout and a codebook-like buffer."""
+
+    frozen = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.norm, self.out = nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Linear(16, 4)
+        self.drop = nn.Dropout(0.1)
+        self.unused = nn.Parameter(torch.ones(3))
+        self.register_buffer("codebook", torch.zeros(4))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batch.x[batch.mask].flatten(1)  # (N, 4)
+        if self.training and not self.frozen:
+            self.codebook.lerp_(x.mean(0) + torch.randn(4), 0.1)
+        error = self.out(self.drop(self.norm(self.into(x)))) - (2 * x.roll(1, -1) + 1)
+        loss = error.square().mean()
+        return loss, {"mse": loss.detach()}
+
+
+def make_batch(step: int) -> Batch:
+    """6 sequences of up to 9 frames of 2 landmarks."""
+    generator = torch.Generator().manual_seed(step)
+    mask = torch.arange(9) < torch.randint(2, 10, (6, 1), generator=generator)
+    x = torch.randn(6, 9, 2, 2, generator=generator) * mask[..., None, None]
+    text = torch.zeros(6, 1, dtype=torch.int64)
+    return Batch(x, mask, mask[..., None].expand(6, 9, 2).clone(), text, text[:, 0], text[:, 0])
+
+
+def make_config(max_steps: int = 60, ema: float | None = None, **train: float | str) -> Config:
+    settings = {"evaluate_every": 15, "checkpoint_every": 8, "calibration_batches": 3, "precision": "fp32", **train}
+    return Config(
+        name="tiny",
+        optim=OptimConfig(learning_rate=0.03, warmup_steps=10, ema_decay=ema),
+        train=TrainConfig(max_steps=max_steps, **settings),
+    )
+
+
+VALIDATION = [make_batch(10**6 + i) for i in range(3)]
+
+
+def run_tiny(run: Path, config: Config | None = None, stream=make_batch) -> FitResult:
+    torch.manual_seed(0)
+    return fit(Tiny(), stream, VALIDATION, config or make_config(), run)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    pause = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+
+    def slow_stream(step: int) -> Batch:
+        time.sleep(pause)
+        return make_batch(step)
+
+    print(run_tiny(Path(sys.argv[1]), stream=slow_stream))
