@@ -11,7 +11,7 @@ from recordings import assert_same, collections
 
 from signtok.data import kaggle
 from signtok.data.hands import landmarks_of
-from signtok.data.kaggle import COLUMNS, HAND_COLUMNS, read_kaggle, read_kaggle_file
+from signtok.data.kaggle import COLUMNS, read_kaggle, read_kaggle_file
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.recording import Recording
 
@@ -75,7 +75,8 @@ def test_sequences_straddle_batches_and_row_groups(folder, takes, monkeypatch, r
 def test_a_file_of_pandas(tmp_path, hand_motion):
     """Doubles, NaN for null, frames without a hand, and a sequence without any."""
     frame = pd.DataFrame(np.nan, index=range(12), columns=COLUMNS)
-    frame.loc[:7, HAND_COLUMNS[42:]] = hand_motion(8).reshape(8, 42)
+    for point in range(21):
+        frame.loc[:7, [f"x_right_hand_{point}", f"y_right_hand_{point}"]] = hand_motion(8)[:, point]
     frame.loc[2, COLUMNS] = np.nan
     frame["frame"] = [*range(5), *range(3), *range(4)]
     frame.index = pd.Index([9] * 5 + [7] * 3 + [8] * 4, name="sequence_id")

@@ -32,9 +32,11 @@ def other_anatomy(hand: Hand, config: AugmentConfig, rng: np.random.Generator) -
 
 def other_camera(hand: Hand, config: AugmentConfig, rng: np.random.Generator) -> Hand:
     """Rotation in the picture, tilt out of it (a homography of the hand's plane), another aspect of the pixels."""
-    turn, pitch, yaw = np.deg2rad([config.rotate_degrees, config.tilt_degrees, config.tilt_degrees]) * np.clip(
-        rng.standard_normal(3), -2, 2
-    ) * np.array([1, 0.5, 0.5])
+    turn, pitch, yaw = (
+        np.deg2rad([config.rotate_degrees, config.tilt_degrees, config.tilt_degrees])
+        * np.clip(rng.standard_normal(3), -2, 2)
+        * np.array([1, 0.5, 0.5])
+    )
     cos, sin = np.cos(turn), np.sin(turn)
     x = cos * hand[..., 0] - sin * hand[..., 1]
     y = sin * hand[..., 0] + cos * hand[..., 1]

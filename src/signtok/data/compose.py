@@ -76,7 +76,9 @@ def _lean(config: tuple[int, int], tempo: float, rng: np.random.Generator) -> in
     return int(np.clip(round(centre * np.exp(0.35 * rng.standard_normal())), low, 2 * high))
 
 
-def spell(text: str, signer: Signer, config: ComposeConfig, rng: np.random.Generator, max_frames: int | None = None) -> Phrase:
+def spell(
+    text: str, signer: Signer, config: ComposeConfig, rng: np.random.Generator, max_frames: int | None = None
+) -> Phrase:
     """One phrase by one signer. Letters beyond `max_frames` are left out, of the text too.
 
     Doubled letters slide sideways or bounce; between letters the hand wanders a little and now and then it waits.
@@ -84,7 +86,9 @@ def spell(text: str, signer: Signer, config: ComposeConfig, rng: np.random.Gener
     """
     missing = sorted(set(text) - signer.letters.keys())
     if missing:
-        raise ValueError(f"no take of {''.join(missing)!r} by {signer.source} {signer.name}; it has {''.join(sorted(signer.letters))!r}")
+        raise ValueError(
+            f"no take of {''.join(missing)!r} by {signer.source} {signer.name}; it has {''.join(sorted(signer.letters))!r}"
+        )
     tempo = rng.uniform() ** 1.5
     parts: list[Hand] = []
     place = np.zeros(2, np.float32)

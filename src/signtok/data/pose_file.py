@@ -115,9 +115,8 @@ def _hand(pose: Any, component: str, path: Path) -> Float[np.ndarray, "t 21 2"]:
         names = ", ".join(f"{found.name} ({len(found.points)} points)" for found in pose.header.components)
         raise ValueError(f"{path}: no component {component} of {HAND_POINTS} points; it has {names}")
     part = slice(start, start + HAND_POINTS)
-    points = np.ma.filled(pose.body.data[:, 0, part, :2].astype(np.float32), np.nan)
-    points[~(np.asarray(pose.body.confidence)[:, 0, part] > 0)] = np.nan
-    return points
+    # pose-format masks what has confidence 0.
+    return np.ma.filled(pose.body.data[:, 0, part, :2].astype(np.float32), np.nan)
 
 
 def _lexicon(folder: Path) -> dict[Path, str]:

@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 HAND_POINTS = 21
 LANDMARKS = 2 * HAND_POINTS
+LONGEST_STEP = 6
+"""Frames that stood further apart than this in their source are a cut, not a movement."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,11 @@ def seen_landmarks(landmarks: Float[np.ndarray, "*batch 2"]) -> Bool[np.ndarray,
     # Ten times as fast as .all(-1): NumPy is slow to reduce an axis of two, and this is most of the cost of reading.
     finite = np.isfinite(landmarks)
     return finite[..., 0] & finite[..., 1]
+
+    def runs(self) -> list["Recording"]:
+        """The pieces between the cuts."""
+        cuts = np.flatnonzero(np.diff(self.frame_numbers) > LONGEST_STEP) + 1
+        return [self.frames(piece) for piece in np.split(np.arange(len(self)), cuts)]
 
 
 def check_landmarks(array: np.ndarray, what: str = "landmarks") -> Float[np.ndarray, "t 42 2"]:

@@ -9,7 +9,7 @@ import torch
 from signtok.config import DataConfig, TokenizerConfig
 from signtok.data.augment import augmented_recording
 from signtok.data.batch import Batch
-from signtok.data.compose import compose, place, random_text, spell, pick_signer
+from signtok.data.compose import compose, pick_signer, place, random_text, spell
 from signtok.data.normalise import mirror, normalise
 from signtok.data.recording import LANDMARKS, Recording
 from signtok.data.takes import Bank

@@ -1,7 +1,7 @@
 """A bank of takes: single letters as they were really signed, ready to be composed into phrases."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -10,8 +10,6 @@ from signtok.data.normalise import is_left_handed, mirror
 from signtok.data.recording import HAND_POINTS, Recording
 
 PALM = (0, 5, 9, 13, 17)
-LONGEST_STEP = 6
-"""Frames that stood further apart than this in their source are different takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +32,16 @@ def to_takes(recording: Recording) -> list[Take]:
     """The runs of neighbouring frames in which the signing hand was seen; none for a recording that spells no single letter."""
     if recording.text is None or len(recording.text) != 1:
         return []
-    left = is_left_handed(recording.landmarks)
-    landmarks = mirror(recording.landmarks) if left else recording.landmarks
-    hand = landmarks[:, HAND_POINTS:]
-    seen = np.isfinite(hand).all((-1, -2))
-    hand, numbers = hand[seen], recording.frame_numbers[seen]
+    if is_left_handed(recording.landmarks):
+        recording = replace(recording, landmarks=mirror(recording.landmarks))
+    seen = np.isfinite(recording.landmarks[:, HAND_POINTS:]).all((-1, -2))
     takes = []
-    for run in np.split(hand, np.flatnonzero(np.diff(numbers) > LONGEST_STEP) + 1):
-        if len(run) == 0 or (size := palm_size(run)) < 1e-4:
+    for run in recording.frames(seen).runs():
+        hand = run.landmarks[:, HAND_POINTS:]
+        if len(hand) == 0 or (size := palm_size(hand)) < 1e-4:
             continue
-        middle = run[:, PALM].mean((0, 1))
-        takes.append(Take(recording.text, ((run - middle) / size).astype(np.float32)))
+        middle = hand[:, PALM].mean((0, 1))
+        takes.append(Take(recording.text, ((hand - middle) / size).astype(np.float32)))
     return takes
 
 

@@ -60,7 +60,15 @@ def sign_rvq_ctc_paper() -> Config:
             max_frames=196,
             flip=0.25,
             augment=AugmentConfig(
-                rotate_degrees=0, tilt_degrees=0, aspect=0, bone=0, finger_degrees=0, drift=0, other_hand=0, gap=0, smooth=0
+                rotate_degrees=0,
+                tilt_degrees=0,
+                aspect=0,
+                bone=0,
+                finger_degrees=0,
+                drift=0,
+                other_hand=0,
+                gap=0,
+                smooth=0,
             ),
         ),
         tokenizer=TokenizerConfig(
@@ -84,6 +92,14 @@ def sign_rvq_paper() -> Config:
 def sign_continuous_paper() -> Config:
     """The continuous model beside paper 002's tokenizers."""
     return _tokenizer(sign_rvq_ctc_paper(), "sign-continuous-paper", bottleneck=NoBottleneck())
+
+
+def fingerspelling() -> Config:
+    """The tokenizer that comes with the package: sign-rvq-ctc, trained on permissively licensed sources alone.
+
+    signtok train fingerspelling --data FOLDER --only permissive
+    """
+    return _tokenizer(sign_rvq_ctc(), "fingerspelling")
 
 
 def _tokenizer(config: Config, name: str, **changes: object) -> Config:

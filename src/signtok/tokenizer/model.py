@@ -86,7 +86,8 @@ class TokenizerModel(nn.Module):
         cuts = windows(len(z), self.config.window, self.config.margin)
         parts = [(self.decoder.reconstruct(z[None, look]), keep) for look, keep in cuts]
         return Reconstruction(
-            torch.cat([part.x[0, keep] for part, keep in parts]), torch.cat([part.present[0, keep] for part, keep in parts])
+            torch.cat([part.x[0, keep] for part, keep in parts]),
+            torch.cat([part.present[0, keep] for part, keep in parts]),
         )
 
     def from_ids(self, ids: Int[Tensor, "t q"]) -> Float[Tensor, "t d"]:

@@ -1,0 +1,253 @@
+"""signtok on the command line: each verb calls one function, and everything heavy is imported when it is needed."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads starve each other when anything else runs
+
+import tyro
+from tyro.conf import Positional, arg
+
+app = tyro.extras.SubcommandApp()
+data_app = tyro.extras.SubcommandApp()
+
+Path_ = Annotated[Path, arg(metavar="PATH")]
+TokenizerName = Annotated[str, arg(metavar="NAME|FOLDER")]
+
+
+@app.command
+def train(
+    recipe: Positional[str],
+    data: Path_,
+    out: Path_ | None = None,
+    max_minutes: float | None = None,
+    max_steps: int | None = None,
+    only: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+    seed: int = 0,
+    threads: int = 2,
+) -> None:
+    """Train a tokenizer by a recipe; the same command again goes on where it was stopped.
+
+    Example: signtok train sign-rvq-ctc --data landmarks/ --max-minutes 30
+
+    Args:
+        recipe: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper.
+        data: folder that holds the known sources (see docs/formats.md).
+        out: folder of the run; runs/RECIPE by default.
+        max_minutes: stop after this wall time.
+        max_steps: stop after this many batches.
+        only: use only these sources; "permissive" means those whose weights may be given away.
+        without: leave these sources out.
+        seed: of weights, data and dropout.
+        threads: CPU threads.
+    """
+    from signtok.recipes.run import train_recipe
+
+    train_recipe(recipe, data, out, max_minutes, max_steps, only, without, seed, threads)
+
+
+@app.command
+def encode(source: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling") -> None:
+    """Recordings to a token file (Parquet).
+
+    Example: signtok encode recordings.npz --out tokens.parquet
+
+    Args:
+        source: .npz, .npy, .pose, a folder of .pose files, a Kaggle folder or parquet, or a packed corpus.
+        out: the token file to write.
+        tokenizer: a packaged tokenizer or the folder of one.
+    """
+    from signtok.convert import encode_file
+
+    print(encode_file(source, out, tokenizer))
+
+
+@app.command
+def decode(
+    tokens: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling", codebooks: int | None = None
+) -> None:
+    """A token file back to recordings: .npz holds all; a folder gets one .pose, .gif or .mp4 each.
+
+    Example: signtok decode tokens.parquet --out decoded.npz
+
+    Args:
+        tokens: a token file of the same tokenizer.
+        out: NAME.npz for all, NAME.pose, NAME.gif or NAME.mp4 (numbered where there are several).
+        tokenizer: the tokenizer that made the tokens.
+        codebooks: use only the first so many codebooks.
+    """
+    from signtok.convert import decode_file
+
+    print(decode_file(tokens, out, tokenizer, codebooks))
+
+
+@app.command
+def reconstruct(
+    source: Positional[Path_],
+    out: Path_ = Path("reconstruction.html"),
+    tokenizer: TokenizerName = "fingerspelling",
+    limit: int = 12,
+) -> None:
+    """Recordings through the tokens and back, side by side: one HTML page, a GIF or an MP4.
+
+    Example: signtok reconstruct recordings.npz --out before-after.html
+
+    Args:
+        source: recordings, as for encode.
+        out: .html shows up to `limit` recordings; .gif and .mp4 the first.
+        tokenizer: a packaged tokenizer or the folder of one.
+        limit: how many recordings to show.
+    """
+    from signtok.convert import reconstruct_file
+
+    print(reconstruct_file(source, out, tokenizer, limit))
+
+
+@app.command
+def evaluate(
+    tokenizer: Positional[TokenizerName],
+    data: Path_,
+    out: Path_ | None = None,
+    only: tuple[str, ...] = (),
+    whole: bool = False,
+) -> None:
+    """Scores with intervals: movement on held-out takes, reading on phrases composed of them, health of the codes.
+
+    Example: signtok evaluate fingerspelling --data landmarks/ --only letters_webcam --whole
+
+    Args:
+        tokenizer: a packaged tokenizer or the folder of a run.
+        data: folder with known sources, or recordings of your own with their texts.
+        out: also write the scores as JSON.
+        only: these sources alone.
+        whole: test on all of each source, not on its test part: for sources that training never saw.
+    """
+    from signtok.evaluation.run import evaluate_path
+
+    print(evaluate_path(tokenizer, data, out, only, whole))
+
+
+@app.command
+def info(tokenizer: Positional[TokenizerName] = "fingerspelling") -> None:
+    """What a tokenizer is: name, fingerprint, rate, and its model card.
+
+    Example: signtok info fingerspelling
+    """
+    from signtok.hub import load
+
+    print(load(tokenizer).info())
+
+
+@app.command
+def demo(
+    poses: Positional[Path_],
+    out: Path_ = Path("demo"),
+    word: str = "hello",
+    tokenizer: TokenizerName = "fingerspelling",
+) -> None:
+    """Spell a word with recorded letters, print its tokens and what is read back, and write a page to look at.
+
+    Example: signtok demo path/to/letters --word hello
+
+    Args:
+        poses: recordings of single letters, as for encode.
+        out: folder for the page and pictures.
+        word: what to spell.
+        tokenizer: a packaged tokenizer or the folder of one.
+    """
+    from signtok.demo import run_demo
+
+    run_demo(poses, out, word, tokenizer)
+
+
+@data_app.command(name="inspect")
+def inspect_(path: Positional[Path_], sheet: Path_ | None = Path("contact-sheet.png")) -> None:
+    """Counts, lengths, missing landmarks, handedness; and a contact sheet.
+
+    Example: signtok data inspect recordings.npz --sheet sheet.png
+
+    Args:
+        path: recordings, as for encode.
+        sheet: where to draw one hand of each label; None draws none.
+    """
+    from signtok.data.inspect import contact_sheet, inspect
+    from signtok.data.landmarks import open_recordings
+
+    print(inspect(open_recordings(path, drop_empty=True)))
+    if sheet is not None:
+        contact_sheet(open_recordings(path), sheet)
+        print(f"\ndrawn in {sheet}")
+
+
+@data_app.command(name="compose")
+def compose_(path: Positional[Path_], out: Path_, count: int = 100, seed: int = 0, left_handed: float = 0.1) -> None:
+    """Phrases composed from recordings of single letters: never call them real.
+
+    Example: signtok data compose letters.npz --out corpus/ --count 1000
+
+    Args:
+        path: recordings labelled with one letter each, as for encode.
+        out: NAME.npz, or a folder for the Kaggle layout (parquet and train.csv).
+        count: how many phrases.
+        seed: the same seed gives the same phrases.
+        left_handed: share of mirrored phrases.
+    """
+    from signtok.convert import compose_file
+
+    print(compose_file(path, out, count, seed, left_handed))
+
+
+@data_app.command(name="pack")
+def pack_(path: Positional[Path_], out: Path_) -> None:
+    """Recordings into one memory-mapped corpus, whatever its length, for fast training.
+
+    Example: signtok data pack asl-fingerspelling/ --out corpus/
+
+    Args:
+        path: recordings, as for encode.
+        out: the corpus folder to write.
+    """
+    from signtok.data.corpus import pack
+    from signtok.data.landmarks import open_recordings
+
+    corpus = pack(open_recordings(path), out)
+    print(f"{len(corpus)} recordings in {out}")
+
+
+DESCRIPTION = """Learned tokenizers for signing hands: recordings to tokens and back.
+
+Start with:  signtok info fingerspelling
+             signtok reconstruct recordings.npz --out before-after.html
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """One line and exit code 2 for whatever a person can mend."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["data"]:
+            data_app.cli(
+                prog="signtok data", args=arguments[1:], description="Look at recordings, compose and pack them."
+            )
+        else:
+            app.cli(
+                prog="signtok",
+                args=arguments,
+                description=DESCRIPTION + "\nAlso: signtok data inspect | compose | pack",
+            )
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except (ValueError, OSError) as error:
+        line = " ".join(str(error).split())
+        print(f"signtok: {line}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

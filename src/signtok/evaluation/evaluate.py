@@ -1,0 +1,97 @@
+"""What survives a tokenizer: movement, letters and the health of its codes, each with its interval."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from signtok.data.recording import Recording
+from signtok.evaluation.codes import CodeCounts
+from signtok.evaluation.reconstruction import landmark_error
+from signtok.evaluation.score import Ratio, Score, score
+from signtok.evaluation.text import recognition
+from signtok.hub import Tokenizer, Tokens
+from signtok.training.checkpoint import git_commit
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Recordings and their tokens, encoded once for all measures."""
+
+    tokenizer: Tokenizer
+    recordings: Sequence[Recording]
+    tokens: Sequence[Tokens]
+    what: str
+
+    def score(
+        self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1
+    ) -> Score:
+        return score(
+            name,
+            ratios,
+            unit=unit,
+            direction="higher" if higher else "lower",
+            signature=f"{self.what}|{detail}",
+            commit=git_commit() or "",
+            fingerprint=self.tokenizer.fingerprint,
+            scale=scale,
+        )
+
+    def levels(self) -> list[int | None]:
+        """1 ... Q codebooks; a continuous tokenizer has nothing to leave out."""
+        return list(range(1, self.tokenizer.codebooks + 1)) or [None]
+
+
+def encode_all(tokenizer: Tokenizer, recordings: Iterable[Recording], what: str) -> Encoded:
+    kept = list(recordings)
+    if not kept:
+        raise ValueError(f"{what}: no recordings to evaluate")
+    return Encoded(tokenizer, kept, tokenizer.tokenize([recording.landmarks for recording in kept]), what)
+
+
+def movement_scores(encoded: Encoded) -> list[Score]:
+    """Landmark error in % of hand size with 1 ... Q codebooks; fingertips and lost landmarks with all."""
+    scores = []
+    for level in encoded.levels():
+        after = encoded.tokenizer.detokenize(encoded.tokens, level)
+        errors = [landmark_error(r.landmarks, a) for r, a in zip(encoded.recordings, after, strict=True)]
+        which = f"codebooks:{level or 'continuous'}"
+        name = f"landmark error, {level} codebooks" if level else "landmark error"
+        scores.append(encoded.score(name, [e.all for e in errors], "% of hand", False, which, 100))
+        if level in (encoded.levels()[-1], None):
+            scores.append(
+                encoded.score("fingertip error", [e.fingertips for e in errors], "% of hand", False, which, 100)
+            )
+            scores.append(encoded.score("landmarks lost", [e.missing for e in errors], "%", False, which, 100))
+    return scores
+
+
+def reading_scores(encoded: Encoded, beam: int = 8) -> list[Score]:
+    """Recognition (N - D) / N from the tokens of 1 ... Q codebooks."""
+    texts = [recording.text or "" for recording in encoded.recordings]
+    scores = []
+    for level in encoded.levels():
+        reads = encoded.tokenizer.read(encoded.tokens, beam=beam, num_codebooks=level)
+        name = f"recognition, {level} codebooks" if level else "recognition"
+        scores.append(encoded.score(name, recognition(texts, reads), "(N-D)/N", True, f"beam:{beam}|codebooks:{level}"))
+    return scores
+
+
+def code_scores(encoded: Encoded) -> list[Score]:
+    """Perplexity and dead codes of each codebook over all these recordings (one count, so no interval)."""
+    if encoded.tokenizer.codebooks == 0:
+        return []
+    counts = CodeCounts(encoded.tokenizer.codebooks, encoded.tokenizer.codes)
+    for ids in encoded.tokens:
+        counts.add(np.asarray(ids))
+    health = counts.health()
+    scores = []
+    for level in range(encoded.tokenizer.codebooks):
+        detail = f"codebook:{level + 1}|frames:{health.frames}"
+        perplexity, dead = (
+            Ratio(float(health.perplexity[level]), 1),
+            Ratio(float(health.dead[level]), encoded.tokenizer.codes),
+        )
+        scores.append(encoded.score(f"perplexity, codebook {level + 1}", [perplexity], "codes", True, detail))
+        scores.append(encoded.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100))
+    return scores

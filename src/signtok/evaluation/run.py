@@ -1,0 +1,34 @@
+"""`signtok evaluate`: scores of known sources or of recordings with texts, as a table and as a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signtok.data.landmarks import open_recordings
+from signtok.data.sources import SOURCES
+from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
+from signtok.evaluation.held_out import evaluate_sources
+from signtok.evaluation.score import Score, table, write_scores
+from signtok.hub import Tokenizer, load
+
+
+def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str], whole: bool) -> str:
+    """The scores as one table a source; also to `out` as JSON, if given."""
+    tokenizer = load(name)
+    if data.is_dir() and any((data / source.path).is_file() for source in SOURCES.values()):
+        groups = evaluate_sources(tokenizer, str(data), only or None, "whole" if whole else "test")
+    else:
+        groups = {data.name: evaluate_recordings(tokenizer, data)}
+    if out is not None:
+        write_scores(out, [score for scores in groups.values() for score in scores])
+    return "\n\n".join(f"{group}\n\n{table(scores)}" for group, scores in groups.items())
+
+
+def evaluate_recordings(tokenizer: Tokenizer, data: Path) -> list[Score]:
+    """Any recordings: movement of all, reading of those whose text is known."""
+    recordings = [recording for recording in open_recordings(data) if len(recording)]
+    encoded = encode_all(tokenizer, recordings, data.name)
+    scores = movement_scores(encoded) + code_scores(encoded)
+    texts = [recording for recording in recordings if recording.text]
+    if texts and tokenizer.model.head is not None:
+        scores = reading_scores(encode_all(tokenizer, texts, data.name)) + scores
+    return scores
