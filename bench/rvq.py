@@ -1,6 +1,6 @@
 """How fast is our residual VQ, beside vector-quantize-pytorch and beside the matrix products that it cannot do without?
 
-    python bench/rvq.py --repeats 3
+    OMP_WAIT_POLICY=passive python bench/rvq.py --repeats 3
 
 4 codebooks of 1024 codes in 128 dimensions; smooth tracks, codebooks by k-means on them, the same in both libraries.
 All contenders take turns in one process, and medians are printed: compare rows of one run, not runs.

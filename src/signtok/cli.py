@@ -144,24 +144,24 @@ def info(tokenizer: Positional[TokenizerName] = "fingerspelling") -> None:
 
 @app.command
 def demo(
-    poses: Positional[Path_],
+    letters: Path_ | None = None,
     out: Path_ = Path("demo"),
     word: str = "hello",
     tokenizer: TokenizerName = "fingerspelling",
 ) -> None:
     """Spell a word with recorded letters, print its tokens and what is read back, and write a page to look at.
 
-    Example: signtok demo path/to/letters --word hello
+    Example: signtok demo --word jazz
 
     Args:
-        poses: recordings of single letters, as for encode.
-        out: folder for the page and pictures.
+        letters: recordings of single letters, as for encode; by default those of the package spoken-to-signed.
+        out: folder for the page and the film.
         word: what to spell.
         tokenizer: a packaged tokenizer or the folder of one.
     """
     from signtok.demo import run_demo
 
-    run_demo(poses, out, word, tokenizer)
+    run_demo(letters, out, word, tokenizer)
 
 
 @data_app.command(name="inspect")

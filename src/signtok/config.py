@@ -75,6 +75,8 @@ class AugmentConfig(Settings):
     """Each finger is turned about its knuckle by a constant of this standard deviation."""
     drift: float = 0.3
     """Smooth wandering of the whole hand, in hand sizes."""
+    rise: float = 0.25
+    """Chance, at either end, that the hand is raised before the phrase or lowered after it."""
     smooth: float = 0.6
     """Some trackers smooth over time: memory of an exponential average, up to this in half of the phrases."""
     other_hand: float = 0.1
@@ -100,6 +102,8 @@ class ComposeConfig(Settings):
     letters: tuple[int, int] = (3, 18)
     words: float = 0.3
     """Share of phrases made of common words; the others are random letters, so that no letter is rare."""
+    digits: float = 0.15
+    """Share of phrases that are numbers, where the signer has digits."""
     space: float = 0.1
     """Chance that a random letter is a space, where the signer has a sign for it."""
     double: float = 0.06
@@ -113,7 +117,7 @@ class DataConfig(Settings):
     flip: float = 0.0
     """Chance of the paper's random mirroring in training (0.25 there)."""
     min_frames: int = 32
-    max_frames: int = 192
+    max_frames: int = 160
     """Every training batch draws one length between these, in frames, for all its sequences."""
     unlabelled: float = 0.1
     """Share of training sequences that are real recordings without a text, where there are some."""
@@ -167,8 +171,9 @@ class ResidualVQConfig(Settings):
     decay: float = 0.99
     laplace: float = 1e-5
     kmeans_iterations: int = 10
-    dead_below: float = 2.0
-    """A code whose moving count of uses falls below this is replaced by a vector of the batch."""
+    dead_below: float = 0.15
+    """A code whose moving average of uses a batch falls below this is replaced by a vector of the batch. The paper's 2
+    is for batches of 4,300 frames; in ours of about 1,500 most codes would be replaced over and over."""
     dropout: bool = True
     """Use a random number 1..codebooks of codebooks for each training batch."""
 
@@ -180,7 +185,7 @@ class DecoderConfig(Settings):
     blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
     stem: Stem = HandStem()
     """What mirrors the encoder's stem: transposed convolution (the paper) or two linear layers and presence."""
-    beta: float = 0.1
+    beta: float = 0.5
     """Where SmoothL1 turns from square to absolute, in normalised units (1 in the paper)."""
     presence_weight: float = 0.5
     """Weight of the loss that tells which landmarks were seen; the convolution stem has no such head."""
@@ -206,7 +211,7 @@ class TokenizerConfig(Settings):
 class OptimConfig(Settings):
     """Schedule-free AdamW (Defazio et al. 2024)."""
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 200
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0

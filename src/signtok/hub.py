@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,7 +155,7 @@ class Tokenizer(ModelHubMixin):
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def to(self, device: str | torch.device) -> Self:
+    def to(self, device: str | torch.device) -> "Tokenizer":
         """Moves the model; ids may differ between kinds of devices in rare near ties."""
         self.model.to(device)
         return self

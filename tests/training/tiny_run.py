@@ -3,11 +3,13 @@
 python tiny_run.py RUN [SECONDS_PER_BATCH]
 """
 
+import json
 import sys
 import time
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from signtok.config import Config, OptimConfig, TrainConfig
@@ -60,6 +62,34 @@ VALIDATION = [make_batch(10**6 + i) for i in range(3)]
 def run_tiny(run: Path, config: Config | None = None, stream=make_batch) -> FitResult:
     torch.manual_seed(0)
     return fit(Tiny(), stream, VALIDATION, config or make_config(), run)
+
+
+class StopError(Exception):
+    """Stands for a power cut."""
+
+
+def stop_at(step: int):
+    def stream(now: int):
+        if now == step:
+            raise StopError
+        return make_batch(now)
+
+    return stream
+
+
+def metrics(run: Path, split: str | None = None) -> list[dict]:
+    """Rows without the clock."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows if split in (None, row["split"])]
+
+
+def same_tensors(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def same_run(a: Path, b: Path) -> bool:
+    files = ("model.safetensors", "state/last.safetensors")
+    return metrics(a) == metrics(b) and all(same_tensors(load_file(a / name), load_file(b / name)) for name in files)
 
 
 if __name__ == "__main__":

@@ -64,9 +64,24 @@ def other_tracker(hand: Hand, config: AugmentConfig, rng: np.random.Generator) -
     return out
 
 
+def raised_and_lowered(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> Phrase:
+    """Recordings begin and end with a hand that comes up and goes down again, in no particular shape."""
+    parts = [phrase.hand]
+    for end in (0, -1):
+        if rng.uniform() < config.rise:
+            letters = list(phrase.signer.letters.values())
+            takes = letters[rng.integers(len(letters))]
+            low = run_of(takes[rng.integers(len(takes))], 1, rng)[0] * 0.9
+            low = low + np.array([rng.normal(0, 2), rng.uniform(2, 9)], np.float32)
+            path = join(low, phrase.hand[end], int(rng.integers(3, 12)))
+            parts = [path, *parts] if end == 0 else [*parts, path[::-1]]
+    return Phrase(phrase.text, np.concatenate(parts), phrase.signer)
+
+
 def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> Phrase:
     """Another signer before another camera signs the same."""
-    hand = other_anatomy(phrase.hand, config, rng)
+    hand = raised_and_lowered(phrase, config, rng).hand
+    hand = other_anatomy(hand, config, rng)
     hand = other_camera(hand, config, rng)
     hand = other_tracker(hand, config, rng)
     hand = hand * (1 + drift(len(hand), 0.1, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)

@@ -13,9 +13,8 @@ from jaxtyping import Float
 
 from signtok.config import ComposeConfig
 from signtok.data.recording import HAND_POINTS, LANDMARKS, Recording
-from signtok.data.takes import Bank, Signer, Take
+from signtok.data.takes import MOVING, Bank, Signer, Take
 
-MOVING = "jz"
 Hand = Float[np.ndarray, "t 21 2"]
 
 
@@ -34,7 +33,7 @@ def words() -> tuple[str, ...]:
     return tuple(files("signtok.data").joinpath("words.txt").read_text().split())
 
 
-def resample(hand: Hand, frames: int) -> Hand:
+def resample(hand: Hand, frames: int) -> Float[np.ndarray, "frames 21 2"]:
     """The same movement in another number of frames, by linear interpolation."""
     at = np.linspace(0, len(hand) - 1, frames)
     low = np.floor(at).astype(int)
@@ -119,10 +118,10 @@ def spell(
 
 
 def random_text(signer: Signer, letters: int, config: ComposeConfig, rng: np.random.Generator) -> str:
-    """Words, or letters at random so that none is rare, that this signer can spell."""
-    alphabet = sorted(signer.letters.keys() - {" "})
+    """Words, numbers, or letters at random so that none is rare, all of what this signer can spell."""
+    alphabet = pick_alphabet(signer, config, rng)
     space = " " if " " in signer.letters else ""
-    if rng.uniform() < config.words and (known := spellable("".join(alphabet))):
+    if rng.uniform() < config.words and (known := spellable(alphabet)):
         text = ""
         while len(text) < letters:
             text += (space if text else "") + known[rng.integers(len(known))]
@@ -134,6 +133,14 @@ def random_text(signer: Signer, letters: int, config: ComposeConfig, rng: np.ran
     if space:
         picked = [" " if 0 < i < letters - 1 and rng.uniform() < config.space else c for i, c in enumerate(picked)]
     return "".join(picked)
+
+
+def pick_alphabet(signer: Signer, config: ComposeConfig, rng: np.random.Generator) -> str:
+    """Letters or digits, never mixed: 0 and o, 2 and v, 6 and w are the same handshape, which only context tells apart."""
+    characters = "".join(sorted(signer.letters.keys() - {" "}))
+    digits = "".join(c for c in characters if c.isdigit())
+    others = "".join(c for c in characters if not c.isdigit())
+    return digits if digits and (not others or rng.uniform() < config.digits) else others
 
 
 @cache

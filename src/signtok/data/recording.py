@@ -46,17 +46,17 @@ class Recording:
         """The same recording with only some frames: `keep` is bool (T,) or indices."""
         return replace(self, landmarks=self.landmarks[keep], frame_numbers=self.frame_numbers[keep])
 
+    def runs(self) -> list["Recording"]:
+        """The pieces between the cuts."""
+        cuts = np.flatnonzero(np.diff(self.frame_numbers) > LONGEST_STEP) + 1
+        return [self.frames(piece) for piece in np.split(np.arange(len(self)), cuts)]
+
 
 def seen_landmarks(landmarks: Float[np.ndarray, "*batch 2"]) -> Bool[np.ndarray, "*batch"]:
     """Where both coordinates are finite."""
     # Ten times as fast as .all(-1): NumPy is slow to reduce an axis of two, and this is most of the cost of reading.
     finite = np.isfinite(landmarks)
     return finite[..., 0] & finite[..., 1]
-
-    def runs(self) -> list["Recording"]:
-        """The pieces between the cuts."""
-        cuts = np.flatnonzero(np.diff(self.frame_numbers) > LONGEST_STEP) + 1
-        return [self.frames(piece) for piece in np.split(np.arange(len(self)), cuts)]
 
 
 def check_landmarks(array: np.ndarray, what: str = "landmarks") -> Float[np.ndarray, "t 42 2"]:

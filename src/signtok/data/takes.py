@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from signtok.data.normalise import is_left_handed, mirror
 from signtok.data.recording import HAND_POINTS, Recording
 
 PALM = (0, 5, 9, 13, 17)
+FASTEST = 0.5
+"""Palm sizes a frame: a hand that spells stays below (a moving letter below twice that), one that is raised does not."""
+LONGEST_RAISE = 12
+MOVING = "jz"
+"""Letters that are a movement, not a shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,19 @@ def palm_size(hand: Float[np.ndarray, "t 21 2"]) -> float:
     return float(np.sqrt(np.median(spread)))
 
 
+def held_part(
+    hand: Float[np.ndarray, "t 21 2"], numbers: Int[np.ndarray, " t"], text: str, size: float
+) -> Float[np.ndarray, "kept 21 2"]:
+    """Without the few frames at either end in which the hand is still being raised, or already lowered: it travels
+    faster there than a hand that spells."""
+    travelled = np.linalg.norm(np.diff(hand[:, PALM].mean(1), axis=0), axis=-1) / size  # (T-1,)
+    fast = np.flatnonzero(travelled / np.diff(numbers) > (2 if text in MOVING else 1) * FASTEST)
+    end = min(len(hand) // 3, LONGEST_RAISE)
+    first = max((i + 1 for i in fast if i < end), default=0)
+    last = min((i + 1 for i in fast if i >= len(hand) - 1 - end), default=len(hand))
+    return hand[first:last]
+
+
 def to_takes(recording: Recording) -> list[Take]:
     """The runs of neighbouring frames in which the signing hand was seen; none for a recording that spells no single letter."""
     if recording.text is None or len(recording.text) != 1:
@@ -40,6 +58,7 @@ def to_takes(recording: Recording) -> list[Take]:
         hand = run.landmarks[:, HAND_POINTS:]
         if len(hand) == 0 or (size := palm_size(hand)) < 1e-4:
             continue
+        hand = held_part(hand, run.frame_numbers, recording.text, size)
         middle = hand[:, PALM].mean((0, 1))
         takes.append(Take(recording.text, ((hand - middle) / size).astype(np.float32)))
     return takes

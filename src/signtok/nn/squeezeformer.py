@@ -73,10 +73,10 @@ def relative_positions(frames: int, dim: int, device: torch.device) -> Float[Ten
 
 
 def relative_shift(scores: Float[Tensor, "*b t r"]) -> Float[Tensor, "*b t t"]:
-    """scores[i, r] for distances r = T-1 ... -(T-1) becomes out[i, j] for the distance i - j."""
-    *batch, frames, distances = scores.shape
-    padded = F.pad(scores, (1, 0)).reshape(*batch, distances + 1, frames)
-    return padded[..., 1:, :].reshape(*batch, frames, distances)[..., :frames]
+    """scores[i, r] for a column of zeros and then the distances r = T-1 ... -(T-1) becomes out[i, j] for i - j."""
+    *batch, frames, columns = scores.shape
+    shifted = scores.reshape(*batch, columns, frames)[..., 1:, :]
+    return shifted.reshape(*batch, frames, columns - 1)[..., :frames]
 
 
 class RelativeAttention(nn.Module):
@@ -90,20 +90,22 @@ class RelativeAttention(nn.Module):
         self.content_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
         self.position_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
 
-    def forward(self, x: Float[Tensor, "b t d"], mask: Mask) -> Float[Tensor, "b t d"]:
+    def forward(
+        self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]
+    ) -> Float[Tensor, "b t d"]:
         split = "b t (h c) -> b h t c"
         q = rearrange(self.query(x), split, h=self.heads)
         k = rearrange(self.key(x), split, h=self.heads)
         v = rearrange(self.value(x), split, h=self.heads)
-        p = self.position(relative_positions(x.shape[1], x.shape[2], x.device))
-        p = rearrange(p, "r (h c) -> h c r", h=self.heads).to(q.dtype)
+        p = F.pad(rearrange(self.position(distances), "r (h c) -> h c r", h=self.heads), (1, 0)).to(q.dtype)
         root = q.shape[-1] ** -0.5
         by_place = (q + self.position_bias[:, None].to(q.dtype)) * root
         bias = relative_shift(by_place @ p)  # (B,H,T,T)
         if mask is not None:
             bias = bias.masked_fill(~mask[:, None, None], -1e9 if bias.dtype == torch.float32 else -1e4)
         q = q + self.content_bias[:, None].to(q.dtype)
-        out = torch.softmax(torch.add(bias, q @ k.mT, alpha=root), dim=-1) @ v
+        scores = torch.baddbmm(bias.flatten(0, 1), q.flatten(0, 1), k.flatten(0, 1).mT, alpha=root)
+        out = torch.softmax(scores, dim=-1).view(bias.shape) @ v
         return self.out(rearrange(out, "b h t c -> b t (h c)"))
 
 
@@ -141,8 +143,10 @@ class SqueezeformerBlock(nn.Module):
         self.enter = nn.ModuleList(Affine(dim) for _ in range(4))
         self.leave = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
 
-    def forward(self, x: Float[Tensor, "b t d"], mask: Mask) -> Float[Tensor, "b t d"]:
-        x = self.leave[0](x + self.attention(self.enter[0](x), mask))
+    def forward(
+        self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]
+    ) -> Float[Tensor, "b t d"]:
+        x = self.leave[0](x + self.attention(self.enter[0](x), mask, distances))
         x = self.leave[1](x + self.feed_forward_1(self.enter[1](x)))
         x = self.leave[2](x + self.convolution(self.enter[2](x), mask))
         return self.leave[3](x + self.feed_forward_2(self.enter[3](x)))
@@ -156,6 +160,7 @@ class Squeezeformer(nn.Module):
         self.blocks = nn.ModuleList(SqueezeformerBlock(config) for _ in range(config.blocks))
 
     def forward(self, x: Float[Tensor, "b t d"], mask: Mask) -> Float[Tensor, "b t d"]:
+        distances = relative_positions(x.shape[1], x.shape[2], x.device)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, mask, distances)
         return zero_padding(x, mask)

@@ -24,7 +24,7 @@ class ConvolutionEnter(nn.Module):
         self.norm = MaskedBatchNorm(dim, momentum=0.95)
 
     def forward(self, x: Float[Tensor, "b t k 2"], present: Bool[Tensor, "b t k"], mask: Mask) -> Tensor:
-        x = self.convolution(rearrange(x, "b t k c -> b c t k"))
+        x = self.convolution(rearrange(zero_padding(x, mask), "b t k c -> b c t k"))
         x = F.silu(self.norm_convolution(rearrange(x, "b c t k -> b t k c"), mask))
         return zero_padding(self.norm(self.linear(x.flatten(2)), mask), mask)
 

@@ -69,12 +69,14 @@ def sign_rvq_ctc_paper() -> Config:
                 other_hand=0,
                 gap=0,
                 smooth=0,
+                rise=0,
             ),
         ),
         tokenizer=TokenizerConfig(
             encoder=EncoderConfig(
                 stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
             ),
+            bottleneck=ResidualVQConfig(dead_below=2.0),
             decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
             normalise="video",
             dominant=False,

@@ -60,8 +60,8 @@ class Codebooks:
     embed_sum: Float[Tensor, "q v d"]
 
     def start(self, level: int, clusters: Clusters) -> None:
-        """Take over k-means. A cluster without vectors counts as one, so that sum / count is its place."""
-        counts = clusters.counts.clamp(min=1)
+        """Take over k-means. A cluster without vectors gets next to no count: it keeps its place, and is soon dead."""
+        counts = clusters.counts.clamp(min=0.01)
         self.codes[level] = clusters.means
         self.cluster_size[level] = counts
         self.embed_sum[level] = clusters.means * counts[:, None]

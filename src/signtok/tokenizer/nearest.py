@@ -81,9 +81,10 @@ def nearest(rows: Float[Tensor, "n d"], scorer: Scorer, exact: bool) -> Int[Tens
     block = minima.argmin(1)
     start = torch.arange(0, n * blocks, blocks, device=rows.device)
     inside = scores.view(-1, BLOCK).index_select(0, start + block)  # (n, BLOCK)
-    ids = inside.argmin(1).add_(block, alpha=BLOCK)
+    best, place = inside.min(1, keepdim=True)
+    ids = place[:, 0].add_(block, alpha=BLOCK)
     if exact:
-        limit = inside.amin(1, keepdim=True) + rounding_bound(rows, scorer)
+        limit = best + rounding_bound(rows, scorer)
         rivals = torch.cat([minima, inside], 1) <= limit  # two a row where the best stands alone
         if rivals.count_nonzero() > 2 * n:
             close = (rivals.sum(1) > 2).nonzero()[:, 0]

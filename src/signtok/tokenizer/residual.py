@@ -48,6 +48,18 @@ def quantise(
     return whole
 
 
+def nearest_ids(h: Float[Tensor, "n d"], index: Int[Tensor, " m"], scorers: list[Scorer]) -> Int[Tensor, "n q"]:
+    """The ids that `quantise` gives when exact, and nothing else: a tenth faster."""
+    ids = index.new_zeros(len(h), len(scorers))
+    for at in index.split(ROWS):
+        residual = h.index_select(0, at)
+        for level, scorer in enumerate(scorers):
+            best = nearest(residual, scorer, exact=True)
+            residual -= scorer.codes.index_select(0, best)
+            ids[at, level] = best
+    return ids
+
+
 def through_levels(
     residual: Float[Tensor, "n d"], scorers: list[Scorer], exact: bool, sums: Float[Tensor, "q v d"] | None = None
 ) -> Quantised:

@@ -15,8 +15,8 @@ from signtok.config import ResidualVQConfig
 from signtok.tokenizer import ranks
 from signtok.tokenizer.bottleneck import Latent
 from signtok.tokenizer.codebook import GRACE, Codebooks, kmeans
-from signtok.tokenizer.nearest import ROWS, Scorer
-from signtok.tokenizer.residual import Quantised, quantise, residuals, through_levels
+from signtok.tokenizer.nearest import Scorer
+from signtok.tokenizer.residual import Quantised, nearest_ids, quantise, residuals
 
 
 class StraightThrough(torch.autograd.Function):
@@ -84,17 +84,14 @@ class ResidualVQ(nn.Module):
                     q = quantise(rows, index, self.scorers(), exact=True)
             z, loss = StraightThrough.apply(h, mask, q)
         logs = usage(q.ids.index_select(0, index), self.config.codes)
-        return Latent(z, q.ids.view(*mask.shape, -1), loss, logs)
+        return Latent(z, q.ids.view(*mask.shape, q.ids.shape[1]), loss, logs)
 
     @torch.no_grad()
     def encode(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Int[Tensor, "b *grid q"]:
         """Ids alone, in any mode. A vector's depend on it and the codebooks only, whatever stands beside it."""
         with torch.autocast(h.device.type, enabled=False):
             rows, index = flat(h.float(), mask)
-            ids = index.new_zeros(len(rows), self.config.codebooks)
-            for at in index.split(ROWS):
-                ids.index_copy_(0, at, through_levels(rows.index_select(0, at), self.scorers(), exact=True).ids)
-        return ids.view(*mask.shape, -1)
+            return nearest_ids(rows, index, self.scorers()).view(*mask.shape, self.config.codebooks)
 
     @torch.no_grad()
     def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
@@ -170,7 +167,7 @@ class ResidualVQ(nn.Module):
 
 def flat(h: Tensor, mask: Tensor) -> tuple[Float[Tensor, "n d"], Int[Tensor, " m"]]:
     """All vectors as rows, and the numbers of the rows that count."""
-    return h.reshape(-1, h.shape[-1]), mask.flatten().nonzero()[:, 0]
+    return h.reshape(mask.numel(), h.shape[-1]), mask.flatten().nonzero()[:, 0]
 
 
 def histogram(ids: Int[Tensor, "n q"], codes: int) -> Float[Tensor, "q v"]:

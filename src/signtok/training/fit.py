@@ -5,7 +5,8 @@
 writes run/{config.json, metrics.jsonl, model.safetensors, state/last.safetensors, tensorboard/}. The same call on the
 same folder goes on where the last checkpoint stands, and gives the same numbers as a run that was never stopped: data
 and randomness are functions of (seed, step), and evaluation works on a copy. Several processes are started with
-`torchrun --nproc-per-node 2 -m ...` (not `accelerate launch --cpu`, which silently starts one).
+`torchrun --nproc-per-node 2 -m ...` (not `accelerate launch --cpu`, which silently starts one). On a CPU that others
+use too set OMP_WAIT_POLICY=passive: without it two threads that wait for each other ran at a tenth of the speed.
 """
 
 import math
@@ -182,7 +183,7 @@ class Training:
         return rows.to(self.accelerator.device)
 
     def over_processes(self, means: Means) -> Means:
-        """The means over the frames of all processes."""
+        """The means over the frames of all processes, which log the same names."""
         if self.accelerator.num_processes == 1:
             return means
         sums = torch.tensor(list(means.sums.values()), dtype=torch.float64, device=self.accelerator.device)
@@ -217,11 +218,10 @@ class Training:
             self.log.row(self.position.step, self.seconds(), split, values)
 
     def save(self) -> None:
-        if self.log is None:
-            return
-        self.position.seconds, self.position.metrics_length = self.seconds(), self.log.length()
-        self.position.window = self.window.sums
-        save_state(self.state_path, self.learner, self.position, self.config, self.data_hash)
+        self.position.seconds, self.position.window = self.seconds(), self.window.sums
+        if self.log is not None:
+            self.position.metrics_length = self.log.length()
+            save_state(self.state_path, self.learner, self.position, self.config, self.data_hash)
         self.saved = replace(self.position)
 
     def finish(self, stream: Stream, validation: list[Batch]) -> None:
