@@ -23,7 +23,7 @@ class Experiment:
 
 
 def build_experiment(config: Config) -> Experiment:
-    """Model with seeded weights, training stream and validation batches of a configuration whose sources can be read."""
+    """Model with seeded weights, training stream and validation batches; the configuration's sources must be there."""
     library = read_library(config.data.sources)
     train = library.train()
     torch.manual_seed(config.train.seed)

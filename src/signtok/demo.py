@@ -56,9 +56,7 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     print(f"read back    {items[0].read}")
     for fact, value in items[0].facts.items():
         print(f"{fact:<12} {value}")
-    print(
-        f"letters      {letter_accuracy(tokenizer, letters):.0%} of the single recordings are read as their letter alone"
-    )
+    print(f"letters      {letter_accuracy(tokenizer, letters):.0%} of the recordings are read as their letter alone")
     print(
         f"words        {word_recognition(tokenizer, letters):.2f} recognition (N-D)/N over 50 words composed from them"
     )

@@ -23,6 +23,8 @@ from signtok.training.checkpoint import load_model_weights, read_config, save_mo
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 CARD = "README.md"
+Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
+"""A list of arrays; one array alone counts as a list of one."""
 
 
 class Tokens(np.ndarray):
@@ -80,7 +82,7 @@ class Tokenizer(ModelHubMixin):
 
     # ---- tokens ----
 
-    def tokenize(self, recordings: Sequence[Shaped[np.ndarray, "..."]]) -> list[Tokens]:
+    def tokenize(self, recordings: Arrays) -> list[Tokens]:
         """One row of tokens for each frame of each recording.
 
         recordings: arrays (T, 42, 2) in [0, 1] picture coordinates, y down, left hand 0-20, right hand 21-41, NaN where
@@ -98,9 +100,7 @@ class Tokenizer(ModelHubMixin):
         out = latent.z if latent.ids is None else latent.ids
         return Tokens(out[0].cpu().numpy(), placement)
 
-    def detokenize(
-        self, tokens: Sequence[Shaped[np.ndarray, "..."]], num_codebooks: int | None = None
-    ) -> list[Float[np.ndarray, "t 42 2"]]:
+    def detokenize(self, tokens: Arrays, num_codebooks: int | None = None) -> list[Float[np.ndarray, "t 42 2"]]:
         """Recordings float32 (T, 42, 2) in picture coordinates, NaN where the tokens say that no hand was seen.
 
         tokens: as `tokenize` gave them, or plain arrays of the same kind, which come out in the middle of the picture.
@@ -113,9 +113,7 @@ class Tokenizer(ModelHubMixin):
         out = self.model.decode(self._latent(array, num_codebooks, what))
         return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
 
-    def read(
-        self, items: Sequence[Shaped[np.ndarray, "..."]], beam: int = 8, num_codebooks: int | None = None
-    ) -> list[str]:
+    def read(self, items: Arrays, beam: int = 8, num_codebooks: int | None = None) -> list[str]:
         """The text that each recording, or each array of tokens, spells.
 
         beam: width of the CTC prefix beam search; 1 reads greedily. Raises ValueError for a tokenizer without CTC head.
@@ -132,7 +130,7 @@ class Tokenizer(ModelHubMixin):
 
     def _latent(self, tokens: np.ndarray, num_codebooks: int | None, what: str) -> torch.Tensor:
         tokens = np.asarray(tokens)
-        if tokens.ndim != 2 or len(tokens) == 0:
+        if tokens.ndim != 2 or 0 in tokens.shape:
             raise ValueError(f"{what}: expected tokens of shape (T, {self.width}) with T >= 1, got {tokens.shape}")
         if self.codebooks == 0:
             if tokens.dtype.kind != "f" or tokens.shape[1] != self.width:
@@ -182,7 +180,7 @@ class Tokenizer(ModelHubMixin):
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits of a hash over the tokenizer's configuration and weights; every token file carries it."""
+        """12 hexadecimal digits of a hash over configuration and weights; every token file carries it."""
         digest = hashlib.sha256(self.settings.tokenizer.model_dump_json().encode())
         for key, tensor in sorted(self.model.state_dict().items()):
             digest.update(key.encode())
@@ -219,6 +217,7 @@ class Tokenizer(ModelHubMixin):
         force_download: bool = False,
         local_files_only: bool = False,
         token: str | bool | None = None,
+        **model_kwargs: Any,
     ) -> "Tokenizer":
         folder = Path(model_id)
         if not folder.is_dir():
@@ -271,5 +270,6 @@ def load(name: str | Path) -> Tokenizer:
     if str(name) in packaged():
         return _read_folder(Tokenizer, PRETRAINED / str(name))
     raise ValueError(
-        f"no tokenizer {str(name)!r}: give a folder with config.json and model.safetensors, or one of: {', '.join(packaged())}"
+        f"no tokenizer {str(name)!r}: give a folder with config.json and model.safetensors, "
+        f"or one of: {', '.join(packaged())}"
     )

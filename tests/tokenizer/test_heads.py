@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny import make_batch
 from torch.testing import assert_close
 
 from signtok.config import TokenizerConfig
 from signtok.data.text import BLANK, VOCABULARY, encode_text
 from signtok.tokenizer.heads import CTCHead
+from tiny import make_batch
 
 
 def identity_head():

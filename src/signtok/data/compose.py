@@ -43,7 +43,7 @@ def resample(hand: Hand, frames: int) -> Float[np.ndarray, "frames 21 2"]:
 
 
 def run_of(take: Take, frames: int, rng: np.random.Generator) -> Hand:
-    """`frames` frames of a take: a run of it, to and fro where it is too short; the whole of it where the letter moves."""
+    """`frames` frames of a take: a run of it, to and fro where it is too short; all of it where the letter moves."""
     hand = take.hand
     if take.text in MOVING and len(hand) >= 12:
         return resample(hand, max(2 * frames, 10))
@@ -86,7 +86,8 @@ def spell(
     missing = sorted(set(text) - signer.letters.keys())
     if missing:
         raise ValueError(
-            f"no take of {''.join(missing)!r} by {signer.source} {signer.name}; it has {''.join(sorted(signer.letters))!r}"
+            f"no take of {''.join(missing)!r} by {signer.source} {signer.name}; "
+            f"it has {''.join(sorted(signer.letters))!r}"
         )
     tempo = rng.uniform() ** 1.5
     parts: list[Hand] = []
@@ -136,7 +137,7 @@ def random_text(signer: Signer, letters: int, config: ComposeConfig, rng: np.ran
 
 
 def pick_alphabet(signer: Signer, config: ComposeConfig, rng: np.random.Generator) -> str:
-    """Letters or digits, never mixed: 0 and o, 2 and v, 6 and w are the same handshape, which only context tells apart."""
+    """Letters or digits, never mixed: 0 and o, 2 and v, 6 and w are one handshape each, told apart by context alone."""
     characters = "".join(sorted(signer.letters.keys() - {" "}))
     digits = "".join(c for c in characters if c.isdigit())
     others = "".join(c for c in characters if not c.isdigit())
@@ -165,7 +166,7 @@ def compose(bank: Bank, config: ComposeConfig, rng: np.random.Generator, max_fra
 
 
 def place(phrase: Phrase, name: str = "", palm: float = 0.07, left_handed: bool = False) -> Recording:
-    """In a picture of its own: palms of `palm` picture sizes around its middle, the right hand signing (or the left)."""
+    """In a picture of its own, around its middle: palms of `palm` picture sizes, the right or the left hand signing."""
     landmarks = np.full((len(phrase.hand), LANDMARKS, 2), np.nan, np.float32)
     at = phrase.hand * palm + 0.5
     if left_handed:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from signtok.data.recording import HAND_POINTS, LANDMARKS
+from signtok.data.recording import HAND_POINTS, LANDMARKS, seen_landmarks
 
 Kind = Literal["hand", "video"]
 
@@ -55,12 +55,12 @@ def is_left_handed(landmarks: Float[np.ndarray, "t 42 2"]) -> bool:
 def _statistics(landmarks: np.ndarray, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     """Mean (2,) and scale (2,) in float64."""
     if kind == "video":
-        points = landmarks[np.isfinite(landmarks).all(-1)].astype(np.float64)
+        points = landmarks[seen_landmarks(landmarks)].astype(np.float64)
         return points.mean(0), points.std(0)
     hand = landmarks[:, HAND_POINTS:].astype(np.float64)
-    if not np.isfinite(hand).all(-1).any():
+    if not seen_landmarks(hand).any():
         hand = landmarks.astype(np.float64)
-    seen = np.isfinite(hand).all(-1)
+    seen = seen_landmarks(hand)
     weight = seen[..., None] / np.maximum(seen.sum(1), 1)[:, None, None]
     filled = np.where(seen[..., None], hand, 0)
     centre = (filled * weight).sum(1, keepdims=True)  # (T,1,2)
@@ -81,7 +81,7 @@ def normalise(
         landmarks = mirror(landmarks)
     mean, scale = _statistics(landmarks, kind)
     scale = np.maximum(scale, 1e-6)
-    present = np.isfinite(landmarks).all(-1)
+    present = seen_landmarks(landmarks)
     x = np.where(present[..., None], (landmarks - mean) / scale, 0).astype(np.float32)
     placement = Placement((float(mean[0]), float(mean[1])), (float(scale[0]), float(scale[1])), mirrored)
     return x, present, placement

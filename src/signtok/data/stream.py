@@ -69,7 +69,7 @@ class TrainingStream:
         return recording
 
     def _excerpt(self, frames: int, rng: np.random.Generator) -> Recording:
-        recording = self.unlabelled[rng.integers(len(self.unlabelled))]
+        recording = self.unlabelled[int(rng.integers(len(self.unlabelled)))]
         start = int(rng.integers(max(len(recording) - frames, 0) + 1))
         return recording.frames(np.arange(start, min(start + frames, len(recording))))
 

@@ -11,7 +11,7 @@ from signtok.data.recording import HAND_POINTS, Recording
 
 PALM = (0, 5, 9, 13, 17)
 FASTEST = 0.5
-"""Palm sizes a frame: a hand that spells stays below (a moving letter below twice that), one that is raised does not."""
+"""Palm sizes a frame: a hand that spells stays below (twice that for a moving letter), one that is raised does not."""
 LONGEST_RAISE = 12
 MOVING = "jz"
 """Letters that are a movement, not a shape."""
@@ -19,8 +19,11 @@ MOVING = "jz"
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """One letter by one signer: hand float32 (T, 21, 2), a right hand, its palm's middle at 0 on average and its palm of
-    size 1, so that takes of different cameras fit together; y down."""
+    """One letter by one signer.
+
+    hand: float32 (T, 21, 2), a right hand, y down, its palm's middle at 0 on average and its palm of size 1, so that
+        takes of different cameras fit together.
+    """
 
     text: str
     hand: Float[np.ndarray, "t 21 2"]
@@ -47,8 +50,9 @@ def held_part(
 
 
 def to_takes(recording: Recording) -> list[Take]:
-    """The runs of neighbouring frames in which the signing hand was seen; none for a recording that spells no single letter."""
-    if recording.text is None or len(recording.text) != 1:
+    """The runs of neighbouring frames in which the signing hand was seen; none where the text is not one letter."""
+    text = recording.text or ""
+    if len(text) != 1:
         return []
     if is_left_handed(recording.landmarks):
         recording = replace(recording, landmarks=mirror(recording.landmarks))
@@ -58,9 +62,9 @@ def to_takes(recording: Recording) -> list[Take]:
         hand = run.landmarks[:, HAND_POINTS:]
         if len(hand) == 0 or (size := palm_size(hand)) < 1e-4:
             continue
-        hand = held_part(hand, run.frame_numbers, recording.text, size)
+        hand = held_part(hand, run.frame_numbers, text, size)
         middle = hand[:, PALM].mean((0, 1))
-        takes.append(Take(recording.text, ((hand - middle) / size).astype(np.float32)))
+        takes.append(Take(text, ((hand - middle) / size).astype(np.float32)))
     return takes
 
 

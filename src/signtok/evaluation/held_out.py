@@ -26,7 +26,7 @@ def held_out_recordings(folder: str, source: str, part: Literal["test", "whole"]
 def evaluate_source(
     tokenizer: Tokenizer, folder: str, source: str, part: Literal["test", "whole"] = "test"
 ) -> list[Score]:
-    """Movement on the takes themselves, reading and codes on phrases composed of them. Raises ValueError for an empty part."""
+    """Movement on the takes, reading and codes on phrases composed of them. Raises ValueError for an empty part."""
     recordings = held_out_recordings(folder, source, part)
     if not recordings:
         raise ValueError(f"{source} has no {part} part: it is used whole; leave it out of training and add --whole")

@@ -1,6 +1,6 @@
 """Squeezeformer blocks as paper 002 uses them (after Kim et al. 2022, arXiv 2206.00888), masked everywhere.
 
-Each block is attention, feed-forward, convolution, feed-forward; every one of the four is scaled and shifted per channel
+Each block is attention, feed-forward, convolution, feed-forward; each of the four is scaled and shifted per channel
 on its way in, added to its input and layer-normalised on its way out (post-norm). No time is ever halved: one vector a
 frame comes out. A block holds 207,104 parameters at the paper's size (128 channels, 4 heads, kernel 51).
 """
@@ -21,6 +21,11 @@ Mask = Bool[Tensor, "b t"] | None
 
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch normalisation of channel-last features whose statistics count real frames only."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def forward(self, x: Float[Tensor, "b t *rest c"], mask: Mask = None) -> Float[Tensor, "b t *rest c"]:
         mean, variance = self._batch_statistics(x, mask) if self.training else (self.running_mean, self.running_var)
@@ -90,9 +95,7 @@ class RelativeAttention(nn.Module):
         self.content_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
         self.position_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
 
-    def forward(
-        self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]
-    ) -> Float[Tensor, "b t d"]:
+    def forward(self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]) -> Float[Tensor, "b t d"]:
         split = "b t (h c) -> b h t c"
         q = rearrange(self.query(x), split, h=self.heads)
         k = rearrange(self.key(x), split, h=self.heads)
@@ -143,9 +146,7 @@ class SqueezeformerBlock(nn.Module):
         self.enter = nn.ModuleList(Affine(dim) for _ in range(4))
         self.leave = nn.ModuleList(nn.LayerNorm(dim) for _ in range(4))
 
-    def forward(
-        self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]
-    ) -> Float[Tensor, "b t d"]:
+    def forward(self, x: Float[Tensor, "b t d"], mask: Mask, distances: Float[Tensor, "r d"]) -> Float[Tensor, "b t d"]:
         x = self.leave[0](x + self.attention(self.enter[0](x), mask, distances))
         x = self.leave[1](x + self.feed_forward_1(self.enter[1](x)))
         x = self.leave[2](x + self.convolution(self.enter[2](x), mask))

@@ -16,10 +16,13 @@ Logs = dict[str, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """x: (B, T, K, 2) normalised coordinates; present: bool (B, T, K), all True where the decoder has no such head."""
+    """x: (B, T, K, 2) normalised coordinates; present: bool (B, T, K), all True where the decoder has no such head.
 
-    x: Float[Tensor, "b t k 2"]
-    present: Bool[Tensor, "b t k"]
+    Without B for one sequence.
+    """
+
+    x: Float[Tensor, "*b t k 2"]
+    present: Bool[Tensor, "*b t k"]
 
 
 class LandmarkDecoder(nn.Module):

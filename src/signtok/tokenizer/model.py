@@ -25,8 +25,8 @@ def build_bottleneck(config: NoBottleneck | ResidualVQConfig) -> Identity | Resi
 def windows(frames: int, window: int, margin: int) -> list[tuple[slice, slice]]:
     """How a recording longer than `window` is cut: (frames to look at, frames of that look to keep).
 
-    Every look is `window` frames at most, and what is kept of it has `margin` frames of context on either side, except at
-    the two ends. A recording's cuts depend on its own length only.
+    Every look is `window` frames at most, and what is kept of it has `margin` frames of context on either side, except
+    at the two ends. A recording's cuts depend on its own length only.
     """
     if frames <= window:
         return [(slice(0, frames), slice(0, frames))]
@@ -72,8 +72,8 @@ class TokenizerModel(nn.Module):
     def encode(self, x: Float[Tensor, "t k 2"], present: Bool[Tensor, "t k"]) -> Latent:
         """One normalised sequence to z (1, T, D) and ids (1, T, Q).
 
-        Sequences are encoded one by one and without padding, so that codes cannot depend on a batch: stacking them would
-        change how matrix products are rounded. Call it in evaluation mode.
+        Sequences are encoded one by one and without padding, so that codes cannot depend on a batch: stacking them
+        would change how matrix products are rounded. Call it in evaluation mode.
         """
         assert not self.training, "encode in evaluation mode: model.eval()"
         h = self._look(x, present)[None]
