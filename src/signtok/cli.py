@@ -51,6 +51,24 @@ def train(
 
 
 @app.command
+def probe(run: Positional[Path_], data: Path_, out: Path_, max_steps: int = 1500, threads: int = 2) -> None:
+    """Ask how much of the letters a tokenizer keeps: train a linear CTC head on its frozen latents.
+
+    Example: signtok probe runs/sign-rvq --data landmarks/ --out runs/sign-rvq-probe
+
+    Args:
+        run: a trained run.
+        data: folder that holds the sources it was trained on.
+        out: the tokenizer with the probe as its head; evaluate it as any other.
+        max_steps: batches to train the probe for.
+        threads: CPU threads.
+    """
+    from signtok.recipes.run import train_probe
+
+    train_probe(run, data, out, max_steps, threads)
+
+
+@app.command
 def encode(source: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling") -> None:
     """Recordings to a token file (Parquet).
 

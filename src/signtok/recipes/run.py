@@ -3,9 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
+from signtok.build import build_experiment
 from signtok.config import Config
 from signtok.data.sources import PERMISSIVE, find_sources
 from signtok.recipes import pose
+from signtok.tokenizer.model import TokenizerModel
+from signtok.tokenizer.probe import ProbedTokenizer
+from signtok.training.checkpoint import MODEL_FORMAT, read_config, read_tensors
+from signtok.training.fit import fit
 
 RECIPES: tuple[Callable[[], Config], ...] = (
     pose.sign_rvq_ctc,
@@ -52,16 +59,40 @@ def train_recipe(
             "train": config.train.model_copy(update=changes),
         }
     )
-    import torch
-
-    from signtok.build import build_experiment
-    from signtok.training.fit import fit
-
-    torch.set_num_threads(threads)
     run = out or Path("runs") / name
+    _fit(config, run, threads)
+    print(f"next: signtok evaluate {run} --data {data}")
+
+
+def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) -> None:
+    """A linear CTC head on the frozen latents of a run, trained on that run's own sources; `out` is then a tokenizer
+    that reads. Raises ValueError where the run's sources are not in `data`."""
+    config = read_config(run)
+    names = [Path(source.path).stem for source in config.data.sources]
+    config = config.model_copy(
+        update={
+            "name": f"{config.name}-probe",
+            "data": config.data.model_copy(update={"sources": tuple(find_sources(data, names).values())}),
+            "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0}),
+            "optim": config.optim.model_copy(update={"learning_rate": 1e-2}),
+            "train": config.train.model_copy(
+                update={"max_steps": max_steps, "max_minutes": None, "precision": "fp32", "batch_size": 32}
+            ),
+        }
+    )
+    model = ProbedTokenizer(config.tokenizer)
+    weights = read_tensors(run / "model.safetensors", MODEL_FORMAT).tensors
+    fresh = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("head.")}
+    model.load_state_dict(weights | fresh)
+    _fit(config, out, threads, model)
+    print(f"next: signtok evaluate {out} --data {data}")
+
+
+def _fit(config: Config, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
+    torch.set_num_threads(threads)
     experiment = build_experiment(config)
     result = fit(
-        experiment.model,
+        model or experiment.model,
         experiment.stream,
         experiment.validation,
         config,
@@ -69,4 +100,3 @@ def train_recipe(
         data_hash=experiment.library.data_hash(),
     )
     print(f"{run}: step {result.step}, {result.seconds / 60:.1f} minutes, best validation loss {result.best_loss:.3f}")
-    print(f"next: signtok evaluate {run} --data {data}")
