@@ -1,7 +1,8 @@
-"""Every verb, from files to files; and for whatever a person can mend one line, exit code 2 and nothing half written."""
+"""Every verb, from files to files; for whatever a person can mend one line, exit code 2 and nothing half written."""
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from signtok.cli import main
+from signtok.convert import encode_file
 from signtok.data.corpus import Corpus
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
@@ -58,9 +60,7 @@ def shelf(tmp_path_factory):
         seeded_tokenizer(shrink(recipe()), seed, card="# A card\n").save_pretrained(folder / name)
     write_npz(folder / "letters.npz", letters("ab", takes=1, licence="MIT", signer="ann"))
     write_kaggle(folder / "kaggle", [replace(r, name=str(i)) for i, r in enumerate(letters("ab", takes=1))])
-    main(
-        ["encode", str(folder / "letters.npz"), "--out", str(folder / "t.parquet"), "--tokenizer", str(folder / "tok")]
-    )
+    encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"))
     return folder
 
 
@@ -97,7 +97,7 @@ def test_decode_to_one_file_each(shelf, run, tmp_path, suffix):
     assert ended.code == 0, ended.err
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"d-1{suffix}", f"d{suffix}"]
     if suffix == ".pose":
-        assert len(list(open_recordings(tmp_path / "d.pose", drop_empty=False))[0]) == 12
+        assert len(next(open_recordings(tmp_path / "d.pose", drop_empty=False))) == 12
 
 
 def test_fewer_codebooks_give_other_hands(shelf, run, tmp_path):
@@ -292,7 +292,7 @@ def assert_refused(ended: Ended, message: str) -> None:
     assert lines[0].startswith("signtok: ")
     assert "Traceback" not in ended.err
     assert ended.out == ""
-    pytest.raises(ValueError, match=message).__exit__(ValueError, ValueError(lines[0]), None)
+    assert re.search(message, lines[0]), lines[0]
 
 
 def made(make, folder: Path, shelf: Path) -> Path:
@@ -300,27 +300,17 @@ def made(make, folder: Path, shelf: Path) -> Path:
 
 
 VERBS = {
-    "encode": lambda path, folder, shelf: (
-        "encode",
-        path,
-        "--out",
-        folder / "out.parquet",
-        "--tokenizer",
-        shelf / "tok",
-    ),
-    "reconstruct": lambda path, folder, shelf: (
-        "reconstruct",
-        path,
-        "--out",
-        folder / "o.gif",
-        "--tokenizer",
-        shelf / "tok",
-    ),
-    "inspect": lambda path, folder, shelf: ("data", "inspect", path, "--sheet", folder / "o.png"),
-    "pack": lambda path, folder, shelf: ("data", "pack", path, "--out", folder / "corpus"),
-    "compose": lambda path, folder, shelf: ("data", "compose", path, "--out", folder / "o.npz"),
-    "evaluate": lambda path, folder, shelf: ("evaluate", shelf / "tok", "--data", path, "--out", folder / "o.json"),
+    "encode": "encode {path} --out {out}/o.parquet --tokenizer {tok}",
+    "reconstruct": "reconstruct {path} --out {out}/o.gif --tokenizer {tok}",
+    "inspect": "data inspect {path} --sheet {out}/o.png",
+    "pack": "data pack {path} --out {out}/corpus",
+    "compose": "data compose {path} --out {out}/o.npz",
+    "evaluate": "evaluate {tok} --data {path} --out {out}/o.json",
 }
+
+
+def command(verb: str, path: Path, out: Path, tokenizer: Path) -> list[str]:
+    return [part.format(path=path, out=out, tok=tokenizer) for part in VERBS[verb].split()]
 
 
 @pytest.mark.parametrize("name", BAD_RECORDINGS)
@@ -328,18 +318,16 @@ def test_bad_recordings_are_one_line(shelf, run, tmp_path, name):
     make, message = BAD_RECORDINGS[name]
     path = made(make, tmp_path, shelf)
     before = contents(tmp_path)
-    assert_refused(run(*VERBS["encode"](path, tmp_path, shelf)), message)
+    assert_refused(run(*command("encode", path, tmp_path, shelf / "tok")), message)
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "encode"])
-@pytest.mark.parametrize(
-    "name", ["a wrong column", "an empty npz", "all NaN", "infinite values", "a truncated parquet"]
-)
+@pytest.mark.parametrize("name", ["a wrong column", "an empty npz", "all NaN", "infinite values", "a truncated npz"])
 def test_bad_recordings_are_one_line_for_every_verb(shelf, run, tmp_path, verb, name):
     path = made(BAD_RECORDINGS[name][0], tmp_path, shelf)
     before = contents(tmp_path)
-    assert_refused(run(*VERBS[verb](path, tmp_path, shelf)), "signtok: ")
+    assert_refused(run(*command(verb, path, tmp_path, shelf / "tok")), "signtok: ")
     assert contents(tmp_path) == before
 
 
@@ -347,15 +335,15 @@ def test_one_frame_and_ten_thousand_are_recordings(shelf, run, tmp_path):
     hand = right_hand(100).landmarks
     for name, array in (("one", hand[:1]), ("many", np.tile(hand, (100, 1, 1)))):
         np.savez(tmp_path / f"{name}.npz", landmarks=array)
-        ended = run(*VERBS["encode"](tmp_path / f"{name}.npz", tmp_path, shelf))
+        ended = run(*command("encode", tmp_path / f"{name}.npz", tmp_path, shelf / "tok"))
         assert (ended.code, ended.err) == (0, "")
         assert f"1 recordings, {len(array)} frames" in ended.out
 
 
 def test_an_old_output_survives_a_bad_input(shelf, run, tmp_path):
-    (tmp_path / "out.parquet").write_bytes(b"precious")
-    run(*VERBS["encode"](middle_is_infinite(tmp_path), tmp_path, shelf))
-    assert (tmp_path / "out.parquet").read_bytes() == b"precious"
+    (tmp_path / "o.parquet").write_bytes(b"precious")
+    run(*command("encode", middle_is_infinite(tmp_path), tmp_path, shelf / "tok"))
+    assert (tmp_path / "o.parquet").read_bytes() == b"precious"
 
 
 BAD_TOKENS = {

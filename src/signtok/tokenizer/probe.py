@@ -1,7 +1,5 @@
 """How much of the letters a finished tokenizer's latents hold: a linear CTC head trained on them, all else frozen."""
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
@@ -20,7 +18,7 @@ class ProbedTokenizer(TokenizerModel):
         self.requires_grad_(False)
         self.head = CTCHead(config.encoder.blocks.dim)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "ProbedTokenizer":
         """Everything but the head stays in evaluation: no dropout of codebooks, no corruption, no moving statistics."""
         super().train(False)
         if self.head is not None:

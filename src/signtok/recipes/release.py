@@ -1,0 +1,115 @@
+"""From a run to a packaged tokenizer: weights, scores and the model card that is written from them.
+
+    python -m signtok.recipes.release runs/fingerspelling --data FOLDER --out src/signtok/pretrained/fingerspelling
+
+Sources that the run was trained on are tested on their held-out part, all others whole: their signers were never seen.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from signtok.config import Source
+from signtok.data.sources import SOURCES, find_sources
+from signtok.evaluation.held_out import evaluate_source
+from signtok.evaluation.score import Score, table, write_scores
+from signtok.hub import Tokenizer, load
+
+CARD = """---
+library_name: signtok
+license: mit
+tags: [sign-language, fingerspelling, tokenizer, residual-vq]
+---
+
+# {name}
+
+Tokens for fingerspelling hands: {parameters:,} parameters, {codebooks} codebooks of {codes} codes, {bits:g} bits a frame,
+one row of tokens a frame. It keeps the movement and, by its CTC head, the letters. After Abzaliev and Mihalcea, "Unsupervised Discrete
+Representations of American Sign Language" (EMNLP 2024), with signtok's own stem, normalisation and augmentation.
+
+    import signtok
+    tok = signtok.load("{name}")
+    ids = tok.tokenize([landmarks])   # (T, 42, 2) in [0, 1] picture coordinates, NaN where not seen, or (T, 21, 2)
+    back, text = tok.detokenize(ids), tok.read(ids)
+
+## Trained on
+
+{data}
+
+Phrases were composed from takes of single letters; no continuous fingerspelling was seen. Landmarks are MediaPipe's.
+
+## Scores
+
+With 95 % bootstrap intervals over recordings or phrases. Recognition is (N - D) / N over phrases composed from held-out
+takes; the landmark error is in per cent of the hand (wrist to middle fingertip along the bones).
+
+{scores}
+
+## Limits
+
+Few signers (about ten people) taught it, all before a camera, signing single letters. Fast continuous spelling,
+young hands, views from the side and left-handed signers (mirrored before encoding) were tested little or not at all.
+Digits share handshapes with letters and are told apart by context alone. It is no measure of how well somebody signs.
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """python -m signtok.recipes.release RUN --data FOLDER --out FOLDER"""
+
+    run: Path
+    data: Path
+    out: Path
+
+
+def tested(tokenizer: Tokenizer, data: Path) -> dict[str, list[Score]]:
+    """Scores of every source in the folder that is worth testing on."""
+    seen = {Path(source.path).stem for source in tokenizer.settings.data.sources}
+    groups = {}
+    for name, source in find_sources(data).items():
+        if name in seen and source.split.kind == "whole":
+            continue
+        title = f"{name}, held-out part" if name in seen else f"{name}, whole: never seen"
+        print(f"testing on {title}", flush=True)
+        groups[title] = evaluate_source(tokenizer, str(data), name, "test" if name in seen else "whole")
+    return groups
+
+
+def without_folders(tokenizer: Tokenizer) -> Tokenizer:
+    """The configuration names files, not the folders of the machine that trained it."""
+    sources = tuple(_bare(source) for source in tokenizer.settings.data.sources)
+    data = tokenizer.settings.data.model_copy(update={"sources": sources})
+    tokenizer.settings = tokenizer.settings.model_copy(update={"data": data})
+    return tokenizer
+
+
+def _bare(source: Source) -> Source:
+    return source.model_copy(update={"path": Path(source.path).name})
+
+
+def write_card(tokenizer: Tokenizer, groups: dict[str, list[Score]]) -> str:
+    info = tokenizer.info()
+    sources = [SOURCES[Path(source.path).stem] for source in tokenizer.settings.data.sources]
+    return CARD.format(
+        name=info.name,
+        parameters=info.parameters,
+        codebooks=info.codebooks,
+        codes=info.codes,
+        bits=info.bits_per_frame,
+        data="\n".join(f"- {Path(s.path).stem}: {s.origin}, {s.licence}" for s in sources),
+        scores="\n\n".join(f"### {title}\n\n{table(scores)}" for title, scores in groups.items()),
+    )
+
+
+def release(options: Release) -> None:
+    tokenizer = without_folders(load(options.run))
+    groups = tested(tokenizer, options.data)
+    tokenizer.card = write_card(tokenizer, groups)
+    tokenizer.save_pretrained(options.out)
+    write_scores(options.out / "scores.json", [score for scores in groups.values() for score in scores])
+    print(f"{options.out}: {tokenizer.fingerprint}")
+
+
+if __name__ == "__main__":
+    import tyro
+
+    release(tyro.cli(Release))
