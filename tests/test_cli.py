@@ -34,9 +34,9 @@ class Ended:
 @pytest.fixture
 def run(capsys, monkeypatch):
     """`main` as a shell would see it: what it prints, warnings included, and how it ends."""
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own would keep warnings off stderr
 
     def call(*arguments) -> Ended:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own would keep warnings off stderr
         code = 0
         try:
             main([str(argument) for argument in arguments])

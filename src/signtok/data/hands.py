@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float
 
-from signtok.data.recording import HAND_POINTS, LANDMARKS, Recording, check_landmarks, drop_empty_frames, seen_landmarks
+from signtok.data.recording import HAND_POINTS, LANDMARKS, Recording, check_landmarks, drop_empty_frames
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ def landmarks_of(array: np.ndarray, what: str, zero_is_unseen: bool = True) -> F
         array = array[..., :2]
         if zero_is_unseen:
             array = array.astype(np.float32)
-            by_hand = array.reshape(len(array), -1, HAND_POINTS * 2)
+            by_hand = array.reshape(len(array), array.shape[1] // HAND_POINTS, HAND_POINTS * 2)
             by_hand[(by_hand == 0).all(-1)] = np.nan
-        if array.shape[1] in (HAND_POINTS, LANDMARKS) and not seen_landmarks(array).any():
+        if array.shape[1] in (HAND_POINTS, LANDMARKS) and (np.isnan(array[..., 0]) | np.isnan(array[..., 1])).all():
             return np.full((len(array), LANDMARKS, 2), np.nan, np.float32)
     return check_landmarks(array, what)
 

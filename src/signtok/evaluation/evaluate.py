@@ -24,7 +24,7 @@ class Encoded:
     what: str
 
     def score(
-        self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1
+        self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1.0
     ) -> Score:
         return score(
             name,
@@ -57,12 +57,12 @@ def movement_scores(encoded: Encoded) -> list[Score]:
         errors = [landmark_error(r.landmarks, a) for r, a in zip(encoded.recordings, after, strict=True)]
         which = f"codebooks:{level or 'continuous'}"
         name = f"landmark error, {level} codebooks" if level else "landmark error"
-        scores.append(encoded.score(name, [e.all for e in errors], "% of hand", False, which, 100))
+        scores.append(encoded.score(name, [e.all for e in errors], "% of hand", False, which, 100.0))
         if level in (encoded.levels()[-1], None):
             scores.append(
-                encoded.score("fingertip error", [e.fingertips for e in errors], "% of hand", False, which, 100)
+                encoded.score("fingertip error", [e.fingertips for e in errors], "% of hand", False, which, 100.0)
             )
-            scores.append(encoded.score("landmarks lost", [e.missing for e in errors], "%", False, which, 100))
+            scores.append(encoded.score("landmarks lost", [e.missing for e in errors], "%", False, which, 100.0))
     return scores
 
 
@@ -93,5 +93,5 @@ def code_scores(encoded: Encoded) -> list[Score]:
             Ratio(float(health.dead[level]), encoded.tokenizer.codes),
         )
         scores.append(encoded.score(f"perplexity, codebook {level + 1}", [perplexity], "codes", True, detail))
-        scores.append(encoded.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100))
+        scores.append(encoded.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100.0))
     return scores

@@ -22,9 +22,10 @@ tags: [sign-language, fingerspelling, tokenizer, residual-vq]
 
 # {name}
 
-Tokens for fingerspelling hands: {parameters:,} parameters, {codebooks} codebooks of {codes} codes, {bits:g} bits a frame,
-one row of tokens a frame. It keeps the movement and, by its CTC head, the letters. After Abzaliev and Mihalcea, "Unsupervised Discrete
-Representations of American Sign Language" (EMNLP 2024), with signtok's own stem, normalisation and augmentation.
+Tokens for fingerspelling hands: {parameters:,} parameters, {codebooks} codebooks of {codes} codes, {bits:g} bits and
+one row of tokens a frame. It keeps the movement and, by its CTC head, the letters. After Abzaliev and Mihalcea,
+"Unsupervised Discrete Representations of American Sign Language" (EMNLP 2024), with signtok's own stem, normalisation
+and augmentation.
 
     import signtok
     tok = signtok.load("{name}")
