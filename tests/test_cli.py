@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from signtok.cli import main
 from signtok.convert import encode_file
@@ -19,6 +20,7 @@ from signtok.data.corpus import Corpus
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
 from signtok.data.npz_file import write_npz
+from signtok.hub import load
 from signtok.recipes.pose import sign_continuous, sign_rvq, sign_rvq_ctc
 from signtok.tokens import read_tokens
 from tiny import letters, right_hand, seeded_tokenizer, shrink
@@ -175,9 +177,11 @@ def tiny_recipe(monkeypatch):
     config = shrink(sign_rvq_ctc())
     small = {"batch_size": 4, "calibration_batches": 2}
     config = config.model_copy(update={"name": "tiny", "train": config.train.model_copy(update=small)})
+    monkeypatch.setattr("signtok.evaluation.held_out.PHRASES", 3)
     monkeypatch.setattr("signtok.recipes.run.RECIPES", (lambda: config,))
 
 
+@pytest.mark.slow
 def test_train_then_use(shelf, run, tmp_path, tiny_recipe):
     """Two steps on known sources, a resume, and the run is a tokenizer that evaluates on its held-out takes."""
     (tmp_path / "data").mkdir()
@@ -193,6 +197,11 @@ def test_train_then_use(shelf, run, tmp_path, tiny_recipe):
     assert ended.code == 0, ended.err
     assert "letters_webcam" in ended.out
     assert "recognition, 4 codebooks" in ended.out
+    ended = run("probe", tmp_path / "run", *command[2:4], "--out", tmp_path / "probe", "--max-steps", 2, "--threads", 1)
+    assert ended.code == 0, ended.err
+    before, after = (load(tmp_path / name).model.state_dict() for name in ("run", "probe"))
+    changed = [name for name in after if not torch.equal(before[name], after[name])]
+    assert changed == ["head.linear.weight"]  # all else is frozen, batch-norm statistics and codebooks too
 
 
 # ---- what does not ----

@@ -1,8 +1,11 @@
 """signtok on the command line: each verb calls one function, and everything heavy is imported when it is needed."""
 
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Annotated
 
@@ -243,20 +246,33 @@ Start with:  signtok info fingerspelling
 """
 
 
+@contextmanager
+def warnings_at_the_end() -> Iterator[None]:
+    """What was left out is told when all went well: an error stays one line."""
+    logger, handler = logging.getLogger("signtok"), MemoryHandler(1000, target=logging.StreamHandler())
+    logger.addHandler(handler)
+    try:
+        yield
+        handler.flush()
+    finally:
+        logger.removeHandler(handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """One line and exit code 2 for whatever a person can mend."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if arguments[:1] == ["data"]:
-            data_app.cli(
-                prog="signtok data", args=arguments[1:], description="Look at recordings, compose and pack them."
-            )
-        else:
-            app.cli(
-                prog="signtok",
-                args=arguments,
-                description=DESCRIPTION + "\nAlso: signtok data inspect | compose | pack",
-            )
+        with warnings_at_the_end():
+            if arguments[:1] == ["data"]:
+                data_app.cli(
+                    prog="signtok data", args=arguments[1:], description="Look at recordings, compose and pack them."
+                )
+            else:
+                app.cli(
+                    prog="signtok",
+                    args=arguments,
+                    description=DESCRIPTION + "\nAlso: signtok data inspect | compose | pack",
+                )
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

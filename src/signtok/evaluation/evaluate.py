@@ -89,8 +89,8 @@ def code_scores(encoded: Encoded) -> list[Score]:
     for level in range(encoded.tokenizer.codebooks):
         detail = f"codebook:{level + 1}|frames:{health.frames}"
         perplexity, dead = (
-            Ratio(float(health.perplexity[level]), 1),
-            Ratio(float(health.dead[level]), encoded.tokenizer.codes),
+            Ratio(float(health.perplexity[level]), 1.0),
+            Ratio(float(health.dead[level]), float(encoded.tokenizer.codes)),
         )
         scores.append(encoded.score(f"perplexity, codebook {level + 1}", [perplexity], "codes", True, detail))
         scores.append(encoded.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100.0))
