@@ -6,7 +6,7 @@ model and its data. Nothing here imports torch: `signtok --help` has to answer a
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -74,7 +74,7 @@ class AugmentConfig(Settings):
     finger_degrees: float = 6.0
     """Each finger is turned about its knuckle by a constant of this standard deviation."""
     drift: float = 0.3
-    """Smooth wandering of the whole hand, in hand sizes."""
+    """Smooth wandering of the whole hand, in hand sizes, and a third of it of its size."""
     rise: float = 0.25
     """Chance, at either end, that the hand is raised before the phrase or lowered after it."""
     smooth: float = 0.6
@@ -118,7 +118,8 @@ class DataConfig(Settings):
     """Chance of the paper's random mirroring in training (0.25 there)."""
     min_frames: int = 32
     max_frames: int = 160
-    """Every training batch draws one length between these, in frames, for all its sequences."""
+    """Every training batch draws one length between these, in frames, for all its phrases; raising and lowering the
+    hand (AugmentConfig.rise) comes on top."""
     unlabelled: float = 0.1
     """Share of training sequences that are real recordings without a text, where there are some."""
     augment: AugmentConfig = AugmentConfig()
@@ -206,6 +207,12 @@ class TokenizerConfig(Settings):
     window: int = 512
     margin: int = 64
     """Longer recordings are encoded and decoded in windows that overlap by a margin on either side, in frames."""
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> "TokenizerConfig":
+        if not 0 <= 2 * self.margin < self.window:
+            raise ValueError(f"window {self.window} must be longer than twice the margin {self.margin}")
+        return self
 
 
 class OptimConfig(Settings):

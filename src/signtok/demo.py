@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from signtok.data.compose import place, spell, spellable
 from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
 from signtok.data.takes import make_bank
+from signtok.draw import draw_strip
 from signtok.evaluation.text import recognition
 from signtok.film import write_gif
 from signtok.hub import Tokenizer, load
 from signtok.report import reconstruction_page
 
 SAMPLE = "spoken_to_signed"
+WORDS = 50
 SPEED = ComposeConfig(hold_frames=(5, 9), join_frames=(3, 5), hesitate=0.0)
 
 
@@ -41,7 +44,7 @@ def sample_letters() -> Path:
 
 
 def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
-    """Prints tokens, bit rate and what was read; writes OUT/index.html and OUT/word.gif."""
+    """Prints tokens, bit rate and what was read; writes OUT/index.html, OUT/word.gif and OUT/word.png."""
     check_output(out / "index.html", (".html",))
     started = time.monotonic()
     tokenizer = load(name)
@@ -57,9 +60,10 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     for fact, value in items[0].facts.items():
         print(f"{fact:<12} {value}")
     print(f"letters      {letter_accuracy(tokenizer, letters):.0%} of the recordings are read as their letter alone")
-    print(
-        f"words        {word_recognition(tokenizer, letters):.2f} recognition (N-D)/N over 50 words composed from them"
-    )
+    words = spellable("".join(sorted({recording.text or "" for recording in letters})))
+    if words:
+        share = word_recognition(tokenizer, letters, words)
+        print(f"words        {share:.2f} recognition (N-D)/N over {WORDS} words composed from them")
     reconstruction_page(
         out / "index.html",
         items,
@@ -67,6 +71,7 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
         note=f"Real recordings of fingerspelled letters through the tokens of {tokenizer.name} and back. "
         f"The word is composed from them.",
     )
+    draw_strip([items[0].before.landmarks, items[0].after.landmarks], ["before", "after"]).save(out / "word.png")
     write_gif(out / "word.gif", [items[0].before, items[0].after], ["before", "after"])
     print(f"\n{time.monotonic() - started:.0f} s; look at {out / 'index.html'}")
 
@@ -90,10 +95,9 @@ def letter_accuracy(tokenizer: Tokenizer, letters: list[Recording]) -> float:
     return float(np.mean([read.strip() == recording.text for read, recording in zip(reads, letters, strict=True)]))
 
 
-def word_recognition(tokenizer: Tokenizer, letters: list[Recording], count: int = 50) -> float:
-    """Recognition over words composed from the recordings."""
-    known = spellable("".join(sorted({recording.text or "" for recording in letters})))
-    chosen = [known[i] for i in np.random.default_rng(1).choice(len(known), min(count, len(known)), replace=False)]
+def word_recognition(tokenizer: Tokenizer, letters: list[Recording], words: Sequence[str]) -> float:
+    """Recognition over some of `words`, composed from the recordings."""
+    chosen = [words[i] for i in np.random.default_rng(1).integers(len(words), size=WORDS)]
     phrases = [spelled(letters, word, seed) for seed, word in enumerate(chosen)]
     ratios = recognition(chosen, tokenizer.read([phrase.landmarks for phrase in phrases]))
     return sum(ratio.numerator for ratio in ratios) / sum(ratio.denominator for ratio in ratios)

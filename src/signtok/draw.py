@@ -114,3 +114,21 @@ def draw_panels(
         if column:
             pen.line([left, heading, left, size + heading - 1 - heading // 2], fill=EDGE, width=2)
     return image
+
+
+def draw_strip(
+    rows: Sequence[Float[np.ndarray, "t 42 2"]], captions: Sequence[str], columns: int = 12, size: int = 150
+) -> Image.Image:
+    """Recordings of one length under each other: `columns` frames of each, evenly spaced."""
+    at = np.linspace(0, len(rows[0]) - 1, columns).round().astype(int)
+    margin = size // 2
+    image = Image.new("RGB", (margin + size * columns, size * len(rows)), PAPER)
+    font = ImageFont.load_default(size=size // 9)
+    pen = ImageDraw.Draw(image)
+    for row, caption in enumerate(captions):
+        pen.text((size // 12, size * (row + 0.5)), caption, fill=INK, font=font, anchor="lm")
+    for column, frame in enumerate(at):
+        box = view_box(*(landmarks[frame] for landmarks in rows))
+        for row, landmarks in enumerate(rows):
+            image.paste(draw_hands(landmarks[frame], size, box), (margin + size * column, size * row))
+    return image

@@ -84,7 +84,7 @@ def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> 
     hand = other_anatomy(hand, config, rng)
     hand = other_camera(hand, config, rng)
     hand = other_tracker(hand, config, rng)
-    hand = hand * (1 + drift(len(hand), 0.1, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)
+    hand = hand * (1 + drift(len(hand), config.drift / 3, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)
     return Phrase(phrase.text, hand, phrase.signer)
 
 
