@@ -320,3 +320,17 @@ def test_the_public_face_is_lazy_and_complete():
     assert signtok.Batch.__name__ == "Batch"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         signtok.nothing  # noqa: B018
+
+
+def test_an_alphabet_bars_all_other_characters(hand):
+    tok = seeded_tokenizer(CONFIG)
+    with torch.no_grad():
+        tok.model.head.linear.weight.normal_(generator=torch.Generator().manual_seed(0)).mul_(3)
+    for beam in (1, 4):
+        (free,) = tok.read([hand], beam=beam)
+        (digits,) = tok.read([hand], beam=beam, alphabet="0123456789")
+        assert free
+        assert not free.isdigit()
+        assert digits.isdigit()
+    with pytest.raises(ValueError, match="unknown character"):
+        tok.read([hand], alphabet="\u00e4")

@@ -16,7 +16,7 @@ from signtok.atomic import write_text
 from signtok.config import Config, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
-from signtok.data.text import BLANK, decode_text
+from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
 from signtok.training.checkpoint import load_model_weights, read_config, save_model, write_config
@@ -113,20 +113,28 @@ class Tokenizer(ModelHubMixin):
         out = self.model.decode(self._latent(array, num_codebooks, what))
         return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
 
-    def read(self, items: Arrays, beam: int = 8, num_codebooks: int | None = None) -> list[str]:
-        """The text that each recording, or each array of tokens, spells.
+    def read(
+        self, items: Arrays, beam: int = 8, num_codebooks: int | None = None, alphabet: str | None = None
+    ) -> list[str]:
+        """The text that each recording, or each array of tokens, spells, without spaces around it.
 
-        beam: width of the CTC prefix beam search; 1 reads greedily. Raises ValueError for a tokenizer without CTC head.
+        beam: width of the CTC prefix beam search; 1 reads greedily.
+        alphabet: the only characters that can occur, such as "0123456789"; None allows all that the tokenizer knows.
+        Raises ValueError for a tokenizer without CTC head and for an alphabet with an unknown character.
         """
-        return [
-            self._read(np.asanyarray(item), beam, num_codebooks, f"item {i}") for i, item in enumerate(_as_list(items))
-        ]
-
-    def _read(self, item: np.ndarray, beam: int, num_codebooks: int | None, what: str) -> str:
-        tokens = item if item.ndim == 2 else self._tokenize(item, what)
-        log_probs = self.model.characters(self._latent(tokens, num_codebooks, what)).cpu().numpy()
-        labels = greedy(log_probs, BLANK) if beam == 1 else prefix_beam(log_probs, BLANK, beam)
-        return decode_text(labels)
+        barred = np.zeros(VOCABULARY, bool)
+        if alphabet is not None:
+            barred[:] = True
+            barred[[BLANK, *encode_text(alphabet)]] = False
+        texts = []
+        for i, item in enumerate(_as_list(items)):
+            what = f"item {i}"
+            tokens = item if item.ndim == 2 else self._tokenize(item, what)
+            log_probs = self.model.characters(self._latent(tokens, num_codebooks, what)).cpu().numpy()
+            log_probs[:, barred] = -np.inf
+            labels = greedy(log_probs, BLANK) if beam == 1 else prefix_beam(log_probs, BLANK, beam)
+            texts.append(decode_text(labels).strip())
+        return texts
 
     def _latent(self, tokens: np.ndarray, num_codebooks: int | None, what: str) -> torch.Tensor:
         tokens = np.asarray(tokens)
