@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 HAND_POINTS = 21
 LANDMARKS = 2 * HAND_POINTS
+FARTHEST = 100
+"""Picture coordinates beyond this are pixels."""
 LONGEST_STEP = 6
 """Frames that stood further apart than this in their source are a cut, not a movement."""
 
@@ -76,15 +78,15 @@ def check_landmarks(array: np.ndarray, what: str = "landmarks") -> Float[np.ndar
         raise ValueError(f"{what}: no frames; give at least one")
     hands = np.full((len(array), LANDMARKS, 2), np.nan, np.float32)
     hands[:, -array.shape[1] :] = array[..., :2]
-    if np.isinf(hands).any():
+    seen = seen_landmarks(hands)
+    if not seen.all() and np.isinf(hands).any():
         raise ValueError(f"{what}: infinite coordinates; mark landmarks that were not seen with NaN")
-    hands[~seen_landmarks(hands)] = np.nan
-    if np.isnan(hands).all():
+    hands[~seen] = np.nan
+    if not seen.any():
         raise ValueError(f"{what}: no hand in any frame (every value is NaN); drop this recording")
-    if np.nanmax(np.abs(hands)) > 100:
-        raise ValueError(
-            f"{what}: coordinates up to {np.nanmax(np.abs(hands)):.0f}; divide pixels by the picture's size"
-        )
+    farthest = np.fmax.reduce(np.abs(hands), axis=None)
+    if farthest > FARTHEST:
+        raise ValueError(f"{what}: coordinates up to {farthest:.0f}; divide pixels by the picture's size")
     return hands
 
 
