@@ -134,22 +134,20 @@ def evaluate(
     data: Path_,
     out: Path_ | None = None,
     only: tuple[str, ...] = (),
-    whole: bool = False,
 ) -> None:
     """Scores with intervals: movement on held-out takes, reading on phrases composed of them, health of the codes.
 
-    Example: signtok evaluate fingerspelling --data landmarks/ --only letters_webcam --whole
+    Example: signtok evaluate fingerspelling --data landmarks/ --only letters_webcam
 
     Args:
         tokenizer: a packaged tokenizer or the folder of a run.
         data: folder with known sources, or recordings of your own with their texts.
         out: also write the scores as JSON.
-        only: these sources alone.
-        whole: test on all of each source, not on its test part: for sources that training never saw.
+        only: these sources alone; one that was trained on is tested on its held-out part, any other whole.
     """
     from signtok.evaluation.run import evaluate_path
 
-    print(evaluate_path(tokenizer, data, out, only, whole))
+    print(evaluate_path(tokenizer, data, out, only))
 
 
 @app.command

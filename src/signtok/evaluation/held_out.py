@@ -1,7 +1,10 @@
 """The known sources as tests: takes that a training never saw, as they are and composed into phrases."""
 
 from collections.abc import Collection
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
 
 from signtok.config import ComposeConfig
 from signtok.data.compose import compose_phrases
@@ -9,7 +12,7 @@ from signtok.data.library import read_library
 from signtok.data.recording import Recording
 from signtok.data.sources import find_sources
 from signtok.data.takes import make_bank
-from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
+from signtok.evaluation.evaluate import Encoded, code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.score import Score
 from signtok.hub import Tokenizer
 
@@ -17,36 +20,58 @@ PHRASES = 200
 SEED = 20241112
 
 
-def held_out_recordings(folder: str, source: str, part: Literal["test", "whole"]) -> list[Recording]:
-    """The test part of one source, or all of it where the tokenizer was trained without it."""
+@dataclass(frozen=True, eq=False)
+class SourceTest:
+    """What was measured on one source, and the composed phrases that it was read from, if it has letters."""
+
+    title: str
+    scores: list[Score]
+    composed: Encoded | None
+
+
+def trained_on(tokenizer: Tokenizer) -> set[str]:
+    """Names of the sources that the tokenizer has seen."""
+    return {Path(source.path).stem for source in tokenizer.settings.data.sources}
+
+
+def held_out_recordings(folder: str, source: str, seen: bool) -> list[Recording]:
+    """The test part of a source that was trained on; all of one that was not."""
     library = read_library(find_sources(folder, [source]).values())
-    return library.test() if part == "test" else library.train() + library.validation() + library.test()
+    return library.test() if seen else library.train() + library.validation() + library.test()
 
 
-def evaluate_source(
-    tokenizer: Tokenizer, folder: str, source: str, part: Literal["test", "whole"] = "test"
-) -> list[Score]:
-    """Movement on the takes, reading and codes on phrases composed of them. Raises ValueError for an empty part."""
-    recordings = held_out_recordings(folder, source, part)
+def evaluate_source(tokenizer: Tokenizer, folder: str, source: str) -> SourceTest:
+    """Movement on takes, reading on phrases composed of them. Raises ValueError where nothing is held out."""
+    seen = source in trained_on(tokenizer)
+    recordings = held_out_recordings(folder, source, seen)
     if not recordings:
-        raise ValueError(f"{source} has no {part} part: it is used whole; leave it out of training and add --whole")
-    scores = []
+        raise ValueError(f"{source} was trained on whole; leave it out of training (--without) to test on it")
+    part = "test part" if seen else "whole, never seen"
     takes = [take for recording in recordings for take in recording.runs()]
-    scores += movement_scores(encode_all(tokenizer, takes, f"{source}|{part}|takes"))
-    if any(recording.text for recording in recordings):
-        phrases = compose_phrases(make_bank(recordings), PHRASES, SEED, ComposeConfig())
-        encoded = encode_all(tokenizer, phrases, f"{source}|{part}|composed:{PHRASES}|seed:{SEED}")
-        if tokenizer.model.head is not None:
-            scores += reading_scores(encoded)
-        scores += code_scores(encoded)
-    return scores
+    scores = movement_scores(encode_all(tokenizer, takes, f"{source}|{part}|takes"))
+    if not any(recording.text for recording in recordings):
+        return SourceTest(f"{source}, {part}", scores, None)
+    phrases = compose_phrases(make_bank(recordings), PHRASES, SEED, ComposeConfig())
+    composed = encode_all(tokenizer, phrases, f"{source}|{part}|composed:{PHRASES}|seed:{SEED}")
+    if tokenizer.model.head is not None:
+        scores = reading_scores(composed) + scores
+    return SourceTest(f"{source}, {part}", scores, composed)
 
 
-def evaluate_sources(
-    tokenizer: Tokenizer, folder: str, names: Collection[str] | None, part: Literal["test", "whole"]
-) -> dict[str, list[Score]]:
-    """Each source apart. Without names: all that lie in the folder and have such a part."""
+def evaluate_sources(tokenizer: Tokenizer, folder: str, names: Collection[str] | None) -> dict[str, list[Score]]:
+    """Each source apart, and the health of the codes over all their phrases together.
+
+    Without names: all that lie in the folder, but for those that were trained on whole.
+    """
     found = find_sources(folder, list(names) if names else None)
-    if names is None and part == "test":
-        found = {name: source for name, source in found.items() if source.split.kind != "whole"}
-    return {name: evaluate_source(tokenizer, folder, name, part) for name in found}
+    if not names:
+        seen = trained_on(tokenizer)
+        found = {n: source for n, source in found.items() if n not in seen or source.split.kind != "whole"}
+    tests = [evaluate_source(tokenizer, folder, name) for name in tqdm(found, desc="evaluate", disable=None)]
+    groups = {test.title: test.scores for test in tests}
+    composed = [test.composed for test in tests if test.composed]
+    if composed and tokenizer.codebooks:
+        recordings = [recording for one in composed for recording in one.recordings]
+        tokens = [ids for one in composed for ids in one.tokens]
+        groups["codes, all together"] = code_scores(Encoded(tokenizer, recordings, tokens, "codes|all together"))
+    return groups

@@ -11,11 +11,11 @@ from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import Tokenizer, load
 
 
-def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str], whole: bool) -> str:
+def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
     if data.is_dir() and any((data / source.path).is_file() for source in SOURCES.values()):
-        groups = evaluate_sources(tokenizer, str(data), only or None, "whole" if whole else "test")
+        groups = evaluate_sources(tokenizer, str(data), only or None)
     else:
         groups = {data.name: evaluate_recordings(tokenizer, data)}
     if out is not None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signtok.config import Source
-from signtok.data.sources import SOURCES, find_sources
-from signtok.evaluation.held_out import evaluate_source
+from signtok.data.sources import SOURCES
+from signtok.evaluation.held_out import evaluate_sources
 from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import Tokenizer, load
 
@@ -62,19 +62,6 @@ class Release:
     out: Path
 
 
-def tested(tokenizer: Tokenizer, data: Path) -> dict[str, list[Score]]:
-    """Scores of every source in the folder that is worth testing on."""
-    seen = {Path(source.path).stem for source in tokenizer.settings.data.sources}
-    groups = {}
-    for name, source in find_sources(data).items():
-        if name in seen and source.split.kind == "whole":
-            continue
-        title = f"{name}, held-out part" if name in seen else f"{name}, whole: never seen"
-        print(f"testing on {title}", flush=True)
-        groups[title] = evaluate_source(tokenizer, str(data), name, "test" if name in seen else "whole")
-    return groups
-
-
 def without_folders(tokenizer: Tokenizer) -> Tokenizer:
     """The configuration names files, not the folders of the machine that trained it."""
     sources = tuple(_bare(source) for source in tokenizer.settings.data.sources)
@@ -103,7 +90,7 @@ def write_card(tokenizer: Tokenizer, groups: dict[str, list[Score]]) -> str:
 
 def release(options: Release) -> None:
     tokenizer = without_folders(load(options.run))
-    groups = tested(tokenizer, options.data)
+    groups = evaluate_sources(tokenizer, str(options.data), None)
     tokenizer.card = write_card(tokenizer, groups)
     tokenizer.save_pretrained(options.out)
     write_scores(options.out / "scores.json", [score for scores in groups.values() for score in scores])
