@@ -175,8 +175,8 @@ class ResidualVQConfig(Settings):
     dead_below: float = 0.15
     """A code whose moving average of uses a batch falls below this is replaced by a vector of the batch. The paper's 2
     is for batches of 4,300 frames; in ours of about 1,500 most codes would be replaced over and over."""
-    dropout: bool = True
-    """Use a random number 1..codebooks of codebooks for each training batch."""
+    dropout: float = Field(default=0.5, ge=0, le=1)
+    """Share of training batches that use a random number of codebooks, 1 to all; the others use all. 1 in the paper."""
 
 
 Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kind")]

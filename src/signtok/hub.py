@@ -188,8 +188,12 @@ class Tokenizer(ModelHubMixin):
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits of a hash over configuration and weights; every token file carries it."""
-        digest = hashlib.sha256(self.settings.tokenizer.model_dump_json().encode())
+        """12 hexadecimal digits of a hash over weights and normalisation; every token file carries it."""
+        config = self.settings.tokenizer
+        # What changes codes beside the weights, and no more: a setting that a later version adds must not.
+        rest = config.normalise, config.dominant, config.window, config.margin
+        heads = config.encoder.blocks.heads, config.decoder.blocks.heads
+        digest = hashlib.sha256(repr((*rest, *heads)).encode())
         for key, tensor in sorted(self.model.state_dict().items()):
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -13,7 +13,7 @@ from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.codebook import kmeans
 from signtok.tokenizer.rvq import ResidualVQ
 
-SMALL = ResidualVQConfig(codebooks=3, codes=16, dim=6, dead_below=2, dropout=False)
+SMALL = ResidualVQConfig(codebooks=3, codes=16, dim=6, dead_below=2, dropout=0)
 WIDE = ResidualVQConfig(codebooks=4, codes=1024, dim=128, dead_below=2)
 
 
@@ -153,7 +153,7 @@ def test_padding_learns_as_no_padding():
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_without_training_nothing_changes(frozen):
-    rvq = fresh(SMALL, dropout=True)
+    rvq = fresh(SMALL, dropout=1)
     h = torch.randn(2, 60, 6)
     for initialised in (False, True):
         rvq.frozen = frozen
@@ -242,7 +242,7 @@ def naive(h: Tensor, mask: Tensor, ids: Tensor, codebooks: Tensor) -> tuple[Tens
 
 @pytest.mark.parametrize("train", [True, False])
 def test_gradient_is_that_of_plain_autograd(train):
-    rvq = fresh(SMALL, dropout=True).train(train)
+    rvq = fresh(SMALL, dropout=1).train(train)
     h, mask = torch.randn(3, 40, 6), torch.rand(3, 40) < 0.8
     weight = torch.randn(3, 40, 6)
     before = rvq.codebooks.clone()
@@ -312,7 +312,7 @@ def test_a_batch_without_frames_changes_nothing():
 
 
 def test_dropout_uses_the_first_codebooks_and_moves_no_other():
-    rvq = fresh(SMALL, dropout=True)
+    rvq = fresh(SMALL, dropout=1)
     h = torch.randn(4, 50, 6)
     rvq(h, everywhere(h))
     seen = set()
@@ -399,7 +399,7 @@ def train_share(rank: int, folder: str) -> None:
     """What one of two processes does; it sees three sequences of each batch, the other sees one."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    rvq = fresh(SMALL, dropout=True)
+    rvq = fresh(SMALL, dropout=1)
     torch.manual_seed(100 * rank)
     share = slice(0, 3) if rank == 0 else slice(3, 4)
     for h, mask in batches():
@@ -411,7 +411,7 @@ def train_share(rank: int, folder: str) -> None:
 @pytest.mark.slow
 def test_two_processes_learn_what_one_would(tmp_path):
     torch.multiprocessing.spawn(train_share, (str(tmp_path),), nprocs=2)
-    rvq = fresh(SMALL, dropout=True)
+    rvq = fresh(SMALL, dropout=1)
     torch.manual_seed(0)
     for h, mask in batches():
         rvq(h, mask)

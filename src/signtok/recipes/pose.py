@@ -39,12 +39,12 @@ def sign_continuous() -> Config:
 
 def sign_rvq_ctc_no_dropout() -> Config:
     """Without quantizer dropout: all four codebooks in every batch."""
-    return _tokenizer(sign_rvq_ctc(), "sign-rvq-ctc-no-dropout", bottleneck=ResidualVQConfig(dropout=False))
+    return _tokenizer(sign_rvq_ctc(), "sign-rvq-ctc-no-dropout", bottleneck=ResidualVQConfig(dropout=0))
 
 
 def sign_rvq_no_dropout() -> Config:
     """Without CTC and without quantizer dropout."""
-    return _tokenizer(sign_rvq(), "sign-rvq-no-dropout", bottleneck=ResidualVQConfig(dropout=False))
+    return _tokenizer(sign_rvq(), "sign-rvq-no-dropout", bottleneck=ResidualVQConfig(dropout=0))
 
 
 def sign_rvq_ctc_paper() -> Config:
@@ -76,7 +76,7 @@ def sign_rvq_ctc_paper() -> Config:
             encoder=EncoderConfig(
                 stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
             ),
-            bottleneck=ResidualVQConfig(dead_below=2.0),
+            bottleneck=ResidualVQConfig(dead_below=2.0, dropout=1),
             decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
             normalise="video",
             dominant=False,

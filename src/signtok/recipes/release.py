@@ -8,6 +8,8 @@ Sources that the run was trained on are tested on their held-out part, all other
 from dataclasses import dataclass
 from pathlib import Path
 
+from tyro.conf import Positional
+
 from signtok.config import Source
 from signtok.data.sources import SOURCES
 from signtok.evaluation.held_out import evaluate_sources
@@ -57,7 +59,7 @@ Digits share handshapes with letters and are told apart by context alone. It is 
 class Release:
     """python -m signtok.recipes.release RUN --data FOLDER --out FOLDER"""
 
-    run: Path
+    run: Positional[Path]
     data: Path
     out: Path
 

@@ -133,9 +133,12 @@ class ResidualVQ(nn.Module):
 
     def _draw_levels(self, device: torch.device) -> int:
         """Quantiser dropout: how many of the codebooks this batch uses."""
-        if not self.config.dropout:
+        if self.config.dropout == 0:
             return self.config.codebooks
-        return int(ranks.agree(torch.randint(1, self.config.codebooks + 1, (1,)).to(device)))
+        levels = torch.randint(1, self.config.codebooks + 1, (1,))
+        if torch.rand(()) >= self.config.dropout:
+            levels.fill_(self.config.codebooks)
+        return int(ranks.agree(levels.to(device)))
 
     def _initialise(self, residual: Float[Tensor, "n d"]) -> None:
         """k-means, level by level."""
