@@ -3,6 +3,7 @@
 import importlib.util
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,11 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     check_output(out / "index.html", (".html",))
     started = time.monotonic()
     tokenizer = load(name)
-    letters = [recording for recording in open_recordings(poses or sample_letters()) if len(recording)]
+    letters = [
+        replace(recording, name=f"letter {recording.text}" if recording.text else recording.name)
+        for recording in open_recordings(poses or sample_letters())
+        if len(recording)
+    ]
     print(f"tokenizer {tokenizer.name} ({tokenizer.fingerprint}), {len(letters)} recordings of letters\n")
     phrase = spelled(letters, word.lower())
     items = [
