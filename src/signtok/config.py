@@ -120,6 +120,8 @@ class DataConfig(Settings):
     max_frames: int = 160
     """Every training batch draws one length between these, in frames, for all its phrases; raising and lowering the
     hand (AugmentConfig.rise) comes on top."""
+    short: float = 0.1
+    """Share of training sequences cut to 1 to 16 frames, without a text: single pictures are recordings too."""
     unlabelled: float = 0.1
     """Share of training sequences that are real recordings without a text, where there are some."""
     augment: AugmentConfig = AugmentConfig()

@@ -96,10 +96,10 @@ def test_texts_are_what_the_bank_can_spell():
 
 
 def test_unlabelled_recordings_come_as_excerpts():
-    batch = stream(DataConfig(min_frames=16, max_frames=40, unlabelled=1.0), batch_size=8)(0)
+    batch = stream(DataConfig(min_frames=16, max_frames=40, unlabelled=1.0, short=0.0), batch_size=8)(0)
     assert (batch.text_len == 0).all()
     assert {int(n) for n in batch.mask.sum(1)} == {5, int(batch.mask.sum(1).max())}
-    none = stream(DataConfig(min_frames=16, max_frames=40, unlabelled=0.0))
+    none = stream(DataConfig(min_frames=16, max_frames=40, unlabelled=0.0, short=0.0))
     assert all((none(step).text_len > 0).all() for step in range(5))
 
 
@@ -127,3 +127,12 @@ def test_validation_is_the_same_in_every_run():
     lengths = [int(n) for batch in one for n in batch.mask.sum(1)]
     assert lengths == sorted(lengths)
     assert all(batch.text_len.min() > 0 for batch in one)
+
+
+def test_short_pieces_have_a_hand_and_no_text():
+    batch = stream(DataConfig(min_frames=24, max_frames=40, unlabelled=0.0, short=1.0), batch_size=32)(0)
+    frames = batch.mask.sum(1)
+    assert 1 <= int(frames.min()) <= 3
+    assert int(frames.max()) <= 16
+    assert (batch.text_len == 0).all()
+    assert batch.present.any((1, 2)).all()

@@ -39,6 +39,9 @@ def collate(recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels:
     )
 
 
+SHORT_FRAMES = 16
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingStream:
     """Composed and augmented phrases, and now and then a real recording whose text nobody knows."""
@@ -58,20 +61,28 @@ class TrainingStream:
 
     def _one(self, frames: int, rng: np.random.Generator) -> Recording:
         if self.unlabelled and rng.uniform() < self.data.unlabelled:
-            recording = self._excerpt(frames, rng)
+            recording = excerpt(self.unlabelled[int(rng.integers(len(self.unlabelled)))], frames, rng)
         else:
             signer = pick_signer(self.bank, rng)
             text = random_text(signer, 1 + frames // 5, self.data.compose, rng)
             phrase = spell(text, signer, self.data.compose, rng, frames)
             recording = augmented_recording(phrase, self.bank, self.data.augment, rng)
+        if rng.uniform() < self.data.short:
+            recording = excerpt(recording, int(rng.integers(1, SHORT_FRAMES + 1)), rng)
         if rng.uniform() < self.data.flip:
             recording = replace(recording, landmarks=mirror(recording.landmarks))
         return recording
 
-    def _excerpt(self, frames: int, rng: np.random.Generator) -> Recording:
-        recording = self.unlabelled[int(rng.integers(len(self.unlabelled)))]
-        start = int(rng.integers(max(len(recording) - frames, 0) + 1))
-        return recording.frames(np.arange(start, min(start + frames, len(recording))))
+
+def excerpt(recording: Recording, frames: int, rng: np.random.Generator) -> Recording:
+    """At most `frames` frames from a random place, and a hand in at least one of them; nobody knows their text then."""
+    if len(recording) <= frames:
+        return recording
+    first = int(rng.integers(len(recording) - frames + 1))
+    piece = recording.frames(np.arange(first, first + frames))
+    if not piece.present.any():
+        piece = recording.frames(np.flatnonzero(recording.present.any(-1))[:frames])
+    return replace(piece, text=None)
 
 
 def validation_batches(

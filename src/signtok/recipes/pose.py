@@ -58,6 +58,7 @@ def sign_rvq_ctc_paper() -> Config:
         name="sign-rvq-ctc-paper",
         data=DataConfig(
             max_frames=196,
+            short=0,
             flip=0.25,
             augment=AugmentConfig(
                 rotate_degrees=0,
