@@ -129,10 +129,10 @@ def test_validation_is_the_same_in_every_run():
     assert all(batch.text_len.min() > 0 for batch in one)
 
 
-def test_short_pieces_have_a_hand_and_no_text():
+def test_short_pieces_have_a_hand_and_no_text_unless_they_are_whole():
     batch = stream(DataConfig(min_frames=24, max_frames=40, unlabelled=0.0, short=1.0), batch_size=32)(0)
     frames = batch.mask.sum(1)
     assert 1 <= int(frames.min()) <= 3
     assert int(frames.max()) <= 16
-    assert (batch.text_len == 0).all()
+    assert (batch.text_len > 0).sum() <= 3
     assert batch.present.any((1, 2)).all()
