@@ -428,7 +428,10 @@ MISTAKES = {
         r"num_codebooks=5: this tokenizer has 4",
     ),
     "unknown recipe": (("train", "nobody", "--data", "{out}"), r"unknown recipe 'nobody'; the recipes are: sign-rvq"),
-    "no sources": (("train", "sign-rvq-ctc", "--data", "{out}", "--out", "{out}/run"), r"none of letters_photos\.npz"),
+    "no sources": (
+        ("train", "sign-rvq-ctc", "--data", "{out}", "--out", "{out}/run"),
+        r"nothing to read in this folder",
+    ),
     "unknown source": (("train", "sign-rvq", "--data", "{out}", "--only", "nobody"), r"unknown source 'nobody'"),
     "encode without codes": (
         ("encode", "{letters}", "--out", "{out}/o.parquet", "--tokenizer", "{continuous}"),

@@ -39,7 +39,8 @@ def train(
 
     Args:
         recipe: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper.
-        data: folder that holds the known sources (see docs/formats.md).
+        data: folder with known sources (signtok.data.sources), or recordings of your own with their texts: a Kaggle
+            folder, .pose or .npz files, a packed corpus. Single letters are composed into phrases.
         out: folder of the run; runs/RECIPE by default.
         max_minutes: stop after this wall time.
         max_steps: stop after this many batches.

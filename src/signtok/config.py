@@ -46,7 +46,16 @@ class TrainOnly(Settings):
     kind: Literal["whole"] = "whole"
 
 
-Split = Annotated[BlockSplit | TakeSplit | SignerSplit | TrainOnly, Field(discriminator="kind")]
+class GroupSplit(Settings):
+    """For recordings of your own: whole signers where at least three are named, else whole recordings, in a fixed
+    order that has nothing to do with their names."""
+
+    kind: Literal["groups"] = "groups"
+    test: float = Field(default=0.1, gt=0, lt=0.5)
+    validation: float = Field(default=0.1, gt=0, lt=0.5)
+
+
+Split = Annotated[BlockSplit | TakeSplit | SignerSplit | TrainOnly | GroupSplit, Field(discriminator="kind")]
 
 
 class Source(Settings):
@@ -123,7 +132,8 @@ class DataConfig(Settings):
     short: float = 0.1
     """Share of training sequences cut to 1 to 16 frames, without a text: single pictures are recordings too."""
     unlabelled: float = 0.1
-    """Share of training sequences that are real recordings without a text, where there are some."""
+    """Share of training sequences that are real recordings of more than one letter, where there are single letters to
+    compose phrases of; without these, all are real."""
     augment: AugmentConfig = AugmentConfig()
     compose: ComposeConfig = ComposeConfig()
 

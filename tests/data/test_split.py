@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signtok.config import BlockSplit, SignerSplit, TakeSplit, TrainOnly
+from signtok.config import BlockSplit, GroupSplit, SignerSplit, TakeSplit, TrainOnly
 from signtok.data.labels import take_name
 from signtok.data.recording import Recording
 from signtok.data.split import split
@@ -88,3 +88,18 @@ def test_faults():
         split([recording([0])], TakeSplit())
     with pytest.raises(ValueError, match="gap of 11 does not fit blocks of 10"):
         split([recording([0])], BlockSplit(size=10, gap=11))
+
+
+def test_groups_are_whole_signers_where_three_are_named():
+    takes = [recording(range(3), signer=f"person {i % 7}") for i in range(70)]
+    parts = split(takes, GroupSplit())
+    groups = [{take.signer for take in part} for part in (parts.train, parts.validation, parts.test)]
+    assert [len(group) for group in groups] == [5, 1, 1]
+    assert sum(map(len, groups)) == len(set().union(*groups))
+
+
+def test_groups_are_recordings_where_nobody_is_named():
+    parts = split([recording(range(3)) for _ in range(30)], GroupSplit())
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [24, 3, 3]
+    with pytest.raises(ValueError, match="at least 3"):
+        split([recording(range(3)), recording(range(3))], GroupSplit())

@@ -19,8 +19,14 @@ SETTINGS = TokenizerConfig()
 
 def stream(data=None, **changes):
     data = data or DataConfig(min_frames=16, max_frames=40)
-    values = {"unlabelled": [right_hand(50, 7), right_hand(5, 8)], "batch_size": 4, "seed": 3, **changes}
-    return TrainingStream(bank(), data=data, tokenizer=SETTINGS, **values)
+    values = {
+        "bank": bank(),
+        "recordings": [right_hand(50, 7), right_hand(5, 8)],
+        "batch_size": 4,
+        "seed": 3,
+        **changes,
+    }
+    return TrainingStream(data=data, tokenizer=SETTINGS, **values)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -85,12 +91,12 @@ def test_lengths_lie_in_their_range():
 
 
 def test_sequences_of_one_batch_are_about_equally_long():
-    some = stream(DataConfig(min_frames=100, max_frames=160), unlabelled=[], batch_size=8)
+    some = stream(DataConfig(min_frames=100, max_frames=160), recordings=[], batch_size=8)
     assert np.mean([some(step).mask.float().mean() for step in range(6)]) > 0.75
 
 
 def test_texts_are_what_the_bank_can_spell():
-    found = [text for step in range(10) for text in texts(stream(unlabelled=[])(step))]
+    found = [text for step in range(10) for text in texts(stream(recordings=[])(step))]
     assert all(found)
     assert set("".join(found)) == set(LETTERS)
 
@@ -117,7 +123,7 @@ def test_flip_mirrors_all_or_none():
 
 def test_validation_is_the_same_in_every_run():
     def batches():
-        return validation_batches(make_bank(letters()), DataConfig(), SETTINGS, phrases=10, batch_size=4)
+        return validation_batches(make_bank(letters()), [], DataConfig(), SETTINGS, phrases=10, batch_size=4)
 
     one = batches()
     np.random.seed(1)  # noqa: NPY002
@@ -136,3 +142,12 @@ def test_short_pieces_have_a_hand_and_no_text_unless_they_are_whole():
     assert int(frames.max()) <= 16
     assert (batch.text_len > 0).sum() <= 3
     assert batch.present.any((1, 2)).all()
+
+
+def test_without_letters_all_is_real_and_phrases_stay_whole():
+    real = [replace(right_hand(20 + i, i), text="abc"[: 1 + i % 3] + "d") for i in range(5)]
+    batch = stream(DataConfig(min_frames=8, max_frames=10, short=0.0), bank=None, recordings=real, batch_size=16)(0)
+    assert set(texts(batch)) <= {"ad", "abd", "abcd"}
+    assert int(batch.mask.sum(1).min()) >= 20
+    held_out = validation_batches(None, real, DataConfig(), SETTINGS, phrases=3, batch_size=2)
+    assert [len(part) for part in held_out] == [2, 1]

@@ -111,7 +111,7 @@ def _load(path: str | os.PathLike[str]) -> Arrays:
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else "it is empty"
         raise ValueError(f"{path} is not a complete NumPy file of plain arrays ({reason}): copy it again") from error
 
 

@@ -90,6 +90,11 @@ def find_sources(
     }
 
 
+def has_known_sources(folder: str | os.PathLike[str]) -> bool:
+    """Whether any known source's file lies in `folder`."""
+    return any((Path(folder) / source.path).is_file() for source in SOURCES.values())
+
+
 def read_source(source: Source) -> Iterator[Recording]:
     """The recordings of a source that `find_sources` found, or of any `Source` whose path `open_recordings` can read.
 
@@ -99,4 +104,4 @@ def read_source(source: Source) -> Iterator[Recording]:
     ends = SIGNER_ENDS.get(name)
     for recording in read_npz(source.path, ends) if ends else open_recordings(source.path):
         if recording.label not in source.skip:
-            yield replace(recording, source=name, licence=source.licence)
+            yield replace(recording, source=name, licence=source.licence or recording.licence)

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import assert_never
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from signtok.config import BlockSplit, SignerSplit, Split, TakeSplit, TrainOnly
+from signtok.config import BlockSplit, GroupSplit, SignerSplit, Split, TakeSplit, TrainOnly
 from signtok.data.labels import take_number
 from signtok.data.recording import Recording
 
 PERIOD, VALIDATION_BLOCK, TEST_BLOCK = 10, 4, 9
 DROPPED, TRAIN, VALIDATION, TEST = 0, 1, 2, 3
+FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ def split(recordings: Iterable[Recording], config: Split) -> Parts:
             return _by_signers(recordings, config)
         case TrainOnly():
             return Parts(train=list(recordings))
+        case GroupSplit():
+            return _by_groups(list(recordings), config)
         case _:
             assert_never(config)
 
@@ -117,6 +121,22 @@ def _by_signers(recordings: Iterable[Recording], config: SignerSplit) -> Parts:
             TEST if take.signer in config.test else VALIDATION if take.signer in config.validation else TRAIN, take
         )
     _assert_disjoint([{take.signer for take in part} for part in (parts.train, parts.validation, parts.test)])
+    return parts
+
+
+def _by_groups(recordings: list[Recording], config: GroupSplit) -> Parts:
+    by_signer = len({recording.signer for recording in recordings if recording.signer}) >= FEWEST_GROUPS
+    keys = [recording.signer if by_signer else f"{index}" for index, recording in enumerate(recordings)]
+    order = sorted(set(keys), key=lambda key: sha256(key.encode()).digest())
+    if len(order) < FEWEST_GROUPS:
+        raise ValueError(f"{len(order)} recordings cannot be split in training, validation and test; give at least 3")
+    tests = max(1, round(config.test * len(order)))
+    validations = max(1, round(config.validation * len(order)))
+    part_of = dict.fromkeys(order, TRAIN)
+    part_of |= dict.fromkeys(order[:tests], TEST) | dict.fromkeys(order[tests : tests + validations], VALIDATION)
+    parts = Parts()
+    for key, recording in zip(keys, recordings, strict=True):
+        parts.add(part_of[key], recording)
     return parts
 
 

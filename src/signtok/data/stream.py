@@ -40,14 +40,16 @@ def collate(recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels:
 
 
 SHORT_FRAMES = 16
+LONGEST_PHRASE = 384
+"""A real phrase longer than this is shown in pieces, without its text."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingStream:
-    """Composed and augmented phrases, and now and then a real recording whose text nobody knows."""
+    """Composed and augmented phrases of the bank's letters, and real recordings of more than a letter as they are."""
 
-    bank: Bank
-    unlabelled: Sequence[Recording]
+    bank: Bank | None
+    recordings: Sequence[Recording]
     data: DataConfig
     tokenizer: TokenizerConfig
     batch_size: int
@@ -60,8 +62,9 @@ class TrainingStream:
         return collate([self._one(frames, rng) for _ in range(self.batch_size)], self.tokenizer)
 
     def _one(self, frames: int, rng: np.random.Generator) -> Recording:
-        if self.unlabelled and rng.uniform() < self.data.unlabelled:
-            recording = excerpt(self.unlabelled[int(rng.integers(len(self.unlabelled)))], frames, rng)
+        if self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
+            recording = self.recordings[int(rng.integers(len(self.recordings)))]
+            recording = excerpt(recording, LONGEST_PHRASE if recording.text else frames, rng)
         else:
             signer = pick_signer(self.bank, rng)
             text = random_text(signer, 1 + frames // 5, self.data.compose, rng)
@@ -86,9 +89,19 @@ def excerpt(recording: Recording, frames: int, rng: np.random.Generator) -> Reco
 
 
 def validation_batches(
-    bank: Bank, data: DataConfig, tokenizer: TokenizerConfig, phrases: int = 128, batch_size: int = 32
+    bank: Bank | None,
+    recordings: Sequence[Recording],
+    data: DataConfig,
+    tokenizer: TokenizerConfig,
+    phrases: int = 128,
+    batch_size: int = 32,
 ) -> list[Batch]:
-    """Phrases composed of held-out takes, not augmented, the same ones in every run; sorted by length."""
+    """Phrases composed of held-out takes, or real ones where there are no letters to compose of; not augmented, the
+    same ones in every run, sorted by length."""
     rng = np.random.default_rng(2024)
-    recordings = sorted((place(compose(bank, data.compose, rng, 256)) for _ in range(phrases)), key=len)
-    return [collate(recordings[i : i + batch_size], tokenizer) for i in range(0, phrases, batch_size)]
+    if bank is None:
+        chosen = [excerpt(recording, LONGEST_PHRASE, rng) for recording in recordings[:phrases]]
+    else:
+        chosen = [place(compose(bank, data.compose, rng, 256)) for _ in range(phrases)]
+    chosen.sort(key=len)
+    return [collate(chosen[i : i + batch_size], tokenizer) for i in range(0, len(chosen), batch_size)]

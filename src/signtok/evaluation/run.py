@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signtok.data.landmarks import open_recordings
-from signtok.data.sources import SOURCES
+from signtok.data.sources import has_known_sources
+from signtok.data.split import split
 from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.held_out import evaluate_sources
 from signtok.evaluation.score import Score, table, write_scores
@@ -14,7 +15,7 @@ from signtok.hub import Tokenizer, load
 def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
-    if data.is_dir() and any((data / source.path).is_file() for source in SOURCES.values()):
+    if has_known_sources(data):
         groups = evaluate_sources(tokenizer, str(data), only or None)
     else:
         groups = {data.name: evaluate_recordings(tokenizer, data)}
@@ -24,11 +25,16 @@ def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) 
 
 
 def evaluate_recordings(tokenizer: Tokenizer, data: Path) -> list[Score]:
-    """Any recordings: movement of all, reading of those whose text is known."""
+    """Any recordings: movement of all, reading of those whose text is known. Of recordings that the tokenizer was
+    trained on, the test part alone."""
     recordings = [recording for recording in open_recordings(data) if len(recording)]
-    encoded = encode_all(tokenizer, recordings, data.name)
+    what = data.name
+    for source in tokenizer.settings.data.sources:
+        if Path(source.path).resolve() == data.resolve():
+            recordings, what = split(recordings, source.split).test, f"{what}|test part"
+    encoded = encode_all(tokenizer, recordings, what)
     scores = movement_scores(encoded) + code_scores(encoded)
     texts = [recording for recording in recordings if recording.text]
     if texts and tokenizer.model.head is not None:
-        scores = reading_scores(encode_all(tokenizer, texts, data.name)) + scores
+        scores = reading_scores(encode_all(tokenizer, texts, what)) + scores
     return scores

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from signtok.build import build_experiment
-from signtok.config import Config
-from signtok.data.sources import PERMISSIVE, find_sources
+from signtok.config import Config, GroupSplit, Source
+from signtok.data.landmarks import open_recordings
+from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.recipes import pose
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
@@ -48,8 +49,7 @@ def train_recipe(
 ) -> None:
     """Builds and fits; prints where the run is and how good it got."""
     config = find_recipe(name)
-    names = PERMISSIVE if tuple(only) == ("permissive",) else (only or None)
-    sources = tuple(find_sources(data, names, without).values())
+    sources = choose_sources(data, only, without)
     changes = {"seed": seed, "max_minutes": max_minutes}
     if max_steps is not None:
         changes["max_steps"] = max_steps
@@ -64,15 +64,25 @@ def train_recipe(
     print(f"next: signtok evaluate {run} --data {data}")
 
 
+def choose_sources(data: Path, only: Sequence[str], without: Sequence[str]) -> tuple[Source, ...]:
+    """The known sources in the folder `data`; or `data` itself, where it is recordings of one's own."""
+    if not only and not without and not has_known_sources(data):
+        open_recordings(data)
+        return (Source(path=str(data), split=GroupSplit(), licence="", origin="your own"),)
+    names = PERMISSIVE if tuple(only) == ("permissive",) else (only or None)
+    return tuple(find_sources(data, names, without).values())
+
+
 def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) -> None:
     """A linear CTC head on the frozen latents of a run, trained on that run's own sources; `out` is then a tokenizer
     that reads. Raises ValueError where the run's sources are not in `data`."""
     config = read_config(run)
-    names = [Path(source.path).stem for source in config.data.sources]
+    known = has_known_sources(data)
+    names = [Path(source.path).stem for source in config.data.sources] if known else ()
     config = config.model_copy(
         update={
             "name": f"{config.name}-probe",
-            "data": config.data.model_copy(update={"sources": tuple(find_sources(data, names).values())}),
+            "data": config.data.model_copy(update={"sources": choose_sources(data, names, ())}),
             "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0}),
             "optim": config.optim.model_copy(update={"learning_rate": 1e-2}),
             "train": config.train.model_copy(
