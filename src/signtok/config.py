@@ -130,7 +130,8 @@ class DataConfig(Settings):
     """Every training batch draws one length between these, in frames, for all its phrases; raising and lowering the
     hand (AugmentConfig.rise) comes on top."""
     short: float = 0.1
-    """Share of training sequences cut to 1 to 16 frames, without a text: single pictures are recordings too."""
+    """Share of training batches of sequences cut to 1 to 16 frames, without a text: single pictures are recordings
+    too."""
     unlabelled: float = 0.1
     """Share of training sequences that are real recordings of more than one letter, where there are single letters to
     compose phrases of; without these, all are real."""
@@ -189,6 +190,9 @@ class ResidualVQConfig(Settings):
     is for batches of 4,300 frames; in ours of about 1,500 most codes would be replaced over and over."""
     dropout: float = Field(default=0.5, ge=0, le=1)
     """Share of training batches that use a random number of codebooks, 1 to all; the others use all. 1 in the paper."""
+    bypass: float = Field(default=0.5, ge=0, lt=1)
+    """Share of training sequences that go on unquantised, so that the encoder keeps finding what the codes do not hold
+    yet (Moshi: Defossez et al. 2024, arXiv 2410.00037, section 3.3). The codebooks learn from all. 0 in the paper."""
 
 
 Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kind")]
@@ -241,6 +245,8 @@ class OptimConfig(Settings):
 
 class TrainConfig(Settings):
     batch_size: int = 16
+    """Sequences of middling length; batches of shorter ones have more, of longer ones fewer, so that all are about
+    equally large."""
     max_steps: int = 100_000
     max_minutes: float | None = None
     evaluate_every: int = 1000

@@ -13,8 +13,8 @@ from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.codebook import kmeans
 from signtok.tokenizer.rvq import ResidualVQ
 
-SMALL = ResidualVQConfig(codebooks=3, codes=16, dim=6, dead_below=2, dropout=0)
-WIDE = ResidualVQConfig(codebooks=4, codes=1024, dim=128, dead_below=2)
+SMALL = ResidualVQConfig(codebooks=3, codes=16, dim=6, dead_below=2, dropout=0, bypass=0)
+WIDE = ResidualVQConfig(codebooks=4, codes=1024, dim=128, dead_below=2, bypass=0)
 
 
 def fresh(config: ResidualVQConfig, seed: int = 0, **changes: object) -> ResidualVQ:

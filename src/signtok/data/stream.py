@@ -59,7 +59,20 @@ class TrainingStream:
         """The batch of a step, always the same one. Its sequences are about equally long, so that little is padded."""
         rng = np.random.default_rng([self.seed, step % 2**63])
         frames = int(rng.integers(self.data.min_frames, self.data.max_frames + 1))
-        return collate([self._one(frames, rng) for _ in range(self.batch_size)], self.tokenizer)
+        if rng.uniform() < self.data.short:
+            one, frames = self._short, SHORT_FRAMES
+        else:
+            one = self._one
+        return collate([one(frames, rng) for _ in range(self._rows(frames))], self.tokenizer)
+
+    def _rows(self, frames: int) -> int:
+        """As many sequences as make a batch of about batch_size ones of middling length; not over three times as many,
+        for each has a price beside its frames."""
+        middle = (self.data.min_frames + self.data.max_frames) / 2
+        return round(self.batch_size * min(max(middle / frames, 0.5), 3))
+
+    def _short(self, frames: int, rng: np.random.Generator) -> Recording:
+        return excerpt(self._one(2 * frames, rng), int(rng.integers(1, frames + 1)), rng)
 
     def _one(self, frames: int, rng: np.random.Generator) -> Recording:
         if self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
@@ -70,8 +83,6 @@ class TrainingStream:
             text = random_text(signer, 1 + frames // 5, self.data.compose, rng)
             phrase = spell(text, signer, self.data.compose, rng, frames)
             recording = augmented_recording(phrase, self.bank, self.data.augment, rng)
-        if rng.uniform() < self.data.short:
-            recording = excerpt(recording, int(rng.integers(1, SHORT_FRAMES + 1)), rng)
         if rng.uniform() < self.data.flip:
             recording = replace(recording, landmarks=mirror(recording.landmarks))
         return recording

@@ -83,6 +83,8 @@ class ResidualVQ(nn.Module):
                 else:
                     q = quantise(rows, index, self.scorers(), exact=True)
             z, loss = StraightThrough.apply(h, mask, q)
+            if self.training and self.config.bypass:
+                z = torch.where(self._bypassed(mask), h, z)
         logs = usage(q.ids.index_select(0, index), self.config.codes)
         return Latent(z, q.ids.view(*mask.shape, q.ids.shape[1]), loss, logs)
 
@@ -130,6 +132,11 @@ class ResidualVQ(nn.Module):
         if sum(counts) > 0:
             self._learn(rows, q.ids, index, sums, counts)
         return q
+
+    def _bypassed(self, mask: Bool[Tensor, " b *grid"]) -> Bool[Tensor, "b *grid 1"]:
+        """The vectors of the sequences that the decoder sees unquantised."""
+        chosen = torch.rand(len(mask), device=mask.device) < self.config.bypass
+        return (mask & chosen.view(-1, *[1] * (mask.dim() - 1))).unsqueeze(-1)
 
     def _draw_levels(self, device: torch.device) -> int:
         """Quantiser dropout: how many of the codebooks this batch uses."""
