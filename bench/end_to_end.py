@@ -51,7 +51,7 @@ def stages(tokenizer: Tokenizer, batch: list[np.ndarray]) -> dict[str, Callable[
         "whole": lambda: tokenizer.tokenize(batch),
         "normalise": lambda: [normalise(array) for array in batch],
         "encoder": lambda: [tokenizer.model.encoder(x, present) for x, present in inputs],
-        "quantizer": lambda: [tokenizer.model.bottleneck(h, mask) for h in hidden],
+        "quantizer": lambda: [tokenizer.model.bottleneck.encode(h, mask) for h in hidden],
     }
 
 

@@ -10,7 +10,7 @@ import signtok
 
 ROOT = Path(signtok.__file__).parent
 ROOMS = (
-    {"config", "atomic"},
+    {"config", "atomic", "threads"},
     {"data", "draw", "film"},  # drawing stands beside the data: `data inspect` draws a contact sheet
     {"nn", "flow"},
     {"tokenizer"},

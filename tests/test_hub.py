@@ -65,6 +65,21 @@ def test_the_callers_arrays_stay_as_they_are(tok, hand):
     np.testing.assert_array_equal(ids, kept)
 
 
+def test_threads_change_nothing(tok):
+    """Not even how the last bit is rounded: each recording has one thread."""
+    recordings = [phrase.landmarks for phrase in phrases([40, 1, 700, 90, 33])]
+    before, results = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        ids = tok.tokenize(recordings)
+        results.append((ids, tok.detokenize(ids), tok.read(ids)))
+    torch.set_num_threads(before)
+    for ids, back, texts in results[1:]:
+        assert all(map(np.array_equal, ids, results[0][0]))
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(back, results[0][1], strict=True))
+        assert texts == results[0][2]
+
+
 def test_one_frame_and_ten_thousand(tok, hand):
     """Both are recordings; the long one is cut into windows."""
     assert tok.tokenize([hand[:1]])[0].shape == (1, 4)

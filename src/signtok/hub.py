@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from signtok.config import Config, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
 from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
+from signtok.threads import Result, each
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
 from signtok.training.checkpoint import load_model_weights, read_config, save_model, write_config
@@ -90,15 +91,18 @@ class Tokenizer(ModelHubMixin):
         Returns int64 (T, Q) in [0, V) each, the same whatever else is in the list; float32 (T, D) where the tokenizer
         has no codes. Raises ValueError for another shape, infinite values, and a recording in which no hand is seen.
         """
-        return [self._tokenize(array, f"recording {i}") for i, array in enumerate(_as_list(recordings, 3))]
+        return self._each(self._tokenize, "recording", _as_list(recordings, 3))
+
+    def _each(self, work: Callable[[np.ndarray, str], Result], what: str, arrays: Sequence[np.ndarray]) -> list[Result]:
+        """`work` on each array and what to call it in an error; on the CPU as many at once as torch has threads."""
+        named = [(array, f"{what} {i}") for i, array in enumerate(arrays)]
+        return each(lambda item: work(*item), named, self.device.type == "cpu")
 
     def _tokenize(self, array: np.ndarray, what: str) -> Tokens:
         settings = self.settings.tokenizer
         landmarks = check_landmarks(array, what)
         x, present, placement = normalise(landmarks, settings.normalise, settings.dominant)
-        latent = self.model.encode(self._tensor(x), self._tensor(present))
-        out = latent.z if latent.ids is None else latent.ids
-        return Tokens(out[0].cpu().numpy(), placement)
+        return Tokens(self.model.encode(self._tensor(x), self._tensor(present)).cpu().numpy(), placement)
 
     def detokenize(self, tokens: Arrays, num_codebooks: int | None = None) -> list[Float[np.ndarray, "t 42 2"]]:
         """Recordings float32 (T, 42, 2) in picture coordinates, NaN where the tokens say that no hand was seen.
@@ -106,12 +110,13 @@ class Tokenizer(ModelHubMixin):
         tokens: as `tokenize` gave them, or plain arrays of the same kind, which come out in the middle of the picture.
         num_codebooks: use only the first so many (1 to Q). Raises ValueError for ids that this tokenizer does not have.
         """
-        return [self._detokenize(array, num_codebooks, f"tokens {i}") for i, array in enumerate(_as_list(tokens, 2))]
 
-    def _detokenize(self, array: np.ndarray, num_codebooks: int | None, what: str) -> np.ndarray:
-        placement = getattr(array, "placement", None) or MIDDLE_OF_PICTURE
-        out = self.model.decode(self._latent(array, num_codebooks, what))
-        return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
+        def decode(array: np.ndarray, what: str) -> np.ndarray:
+            placement = getattr(array, "placement", None) or MIDDLE_OF_PICTURE
+            out = self.model.decode(self._latent(array, num_codebooks, what))
+            return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
+
+        return self._each(decode, "tokens", _as_list(tokens, 2))
 
     def read(
         self, items: Arrays, beam: int = 8, num_codebooks: int | None = None, alphabet: str | None = None
@@ -126,15 +131,15 @@ class Tokenizer(ModelHubMixin):
         if alphabet is not None:
             barred[:] = True
             barred[[BLANK, *encode_text(alphabet)]] = False
-        texts = []
-        for i, item in enumerate(_as_list(items)):
-            what = f"item {i}"
+
+        def spell(item: np.ndarray, what: str) -> str:
             tokens = item if item.ndim == 2 else self._tokenize(item, what)
             log_probs = self.model.characters(self._latent(tokens, num_codebooks, what)).cpu().numpy()
             log_probs[:, barred] = -np.inf
             labels = greedy(log_probs, BLANK) if beam == 1 else prefix_beam(log_probs, BLANK, beam)
-            texts.append(decode_text(labels).strip())
-        return texts
+            return decode_text(labels).strip()
+
+        return self._each(spell, "item", _as_list(items))
 
     def _latent(self, tokens: np.ndarray, num_codebooks: int | None, what: str) -> torch.Tensor:
         tokens = np.asarray(tokens)

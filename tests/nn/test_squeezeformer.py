@@ -1,5 +1,7 @@
 """The blocks of paper 002: their size, their positions, and that padding is as if it were not there."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -32,13 +34,6 @@ MODULES = {
 
 def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def apply(module, x, mask=None):
-    """Attention and blocks are told the distances of the frames; the stack works them out once for all its blocks."""
-    if isinstance(module, RelativeAttention | SqueezeformerBlock):
-        return module(x, mask, relative_positions(x.shape[1], x.shape[2], x.device))
-    return module(x, mask)
 
 
 def lengths_mask(lengths, frames):
@@ -85,7 +80,47 @@ def test_attention_against_a_loop():
                 for j in range(4)
             ]
             out[i, h] = torch.softmax(torch.stack(scores) / 2, 0) @ v[:, h]
-    assert_close(apply(module, x)[0], module.out(out.flatten(1)))
+    assert_close(module(x)[0], module.out(out.flatten(1)))
+
+
+def test_remembered_positions_give_what_fresh_ones_do():
+    """Without gradients they are kept: for other lengths, after a step of training, in a copy, under autocast."""
+    torch.manual_seed(0)
+    module = Squeezeformer(SMALL).eval()
+
+    def check(module):
+        for frames in (7, 8, 1, 7, 30):
+            x = torch.randn(2, frames, 16)
+            with torch.no_grad():
+                remembered = module(x)
+            assert_close(remembered, module(x))
+
+    check(module)
+    with torch.no_grad():
+        module.blocks[0].attention.position.weight.add_(1)
+    check(module)
+    again = copy.deepcopy(module)
+    with torch.no_grad():
+        again.blocks[1].attention.position.weight.mul_(2)
+    check(again)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        again(torch.randn(2, 100, 16))
+    x = torch.randn(2, 100, 16)
+    with torch.no_grad():
+        assert_close(again(x), again.requires_grad_(True)(x.requires_grad_()).detach(), rtol=1e-5, atol=1e-5)
+    check(again)
+
+
+def test_convolution_is_the_modules_own():
+    """The channels-last way and nn.Conv1d, forward and backward; in bf16 one sequence too."""
+    torch.manual_seed(0)
+    module, x = Convolution(16, 7), torch.randn(3, 20, 16, requires_grad=True)
+    ours, plain = module.along_time(x), module.depthwise(x.mT).mT
+    assert_close(ours, plain)
+    grads = [torch.autograd.grad(out.square().sum(), (x, module.depthwise.weight)) for out in (ours, plain)]
+    assert_close(*grads)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_close(module.along_time(x[:1]), module.along_time(x)[:1], rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
@@ -103,7 +138,7 @@ def test_padding_does_not_matter(name, train):
         again.train(train)
         mask = lengths_mask(lengths, frames)
         wide = torch.cat([x, torch.zeros(3, frames - 9, 16)], 1) + noise * torch.randn(3, frames, 16) * ~mask[..., None]
-        out = apply(again, wide, mask)
+        out = again(wide, mask)
         results.append((out[:, :9][mask[:, :9]], dict(again.named_buffers())))
     for out, buffers in results[1:]:
         assert_close(out, results[0][0], rtol=1e-5, atol=1e-5)
@@ -114,7 +149,7 @@ def test_padding_does_not_matter(name, train):
 def test_no_mask_is_a_mask_of_ones(name):
     torch.manual_seed(0)
     module, x = MODULES[name]().eval(), torch.randn(2, 6, 16)
-    assert_close(apply(module, x), apply(module, x, torch.ones(2, 6, dtype=torch.bool)))
+    assert_close(module(x), module(x, torch.ones(2, 6, dtype=torch.bool)))
 
 
 @pytest.mark.parametrize("name", ["attention", "convolution", "stack"])
@@ -123,7 +158,7 @@ def test_order_of_frames_matters(name):
     torch.manual_seed(0)
     module, x = MODULES[name]().eval(), torch.randn(1, 8, 16)
     order = torch.tensor([3, 1, 7, 0, 5, 2, 6, 4])
-    assert (apply(module, x[:, order]) - apply(module, x)[:, order]).abs().max() > 1e-3
+    assert (module(x[:, order]) - module(x)[:, order]).abs().max() > 1e-3
 
 
 def test_stack_ends_in_zeros_on_padding():

@@ -364,6 +364,26 @@ def test_kmeans_beats_a_random_start_and_repeats():
     assert torch.equal(start.ids, again.ids)
 
 
+def with_seed(seed, model, *inputs):
+    torch.manual_seed(seed)
+    return model(*inputs)
+
+
+def test_bypassed_sequences_go_on_as_they_are():
+    """Whole sequences, in training only; gradients, ids and codebooks are those of all."""
+    rvq, plain = fresh(SMALL, bypass=0.5), fresh(SMALL)
+    h, mask = torch.randn(40, 9, 6, requires_grad=True), torch.rand(40, 9) < 0.8
+    latent, other = (with_seed(0, model, h, mask) for model in (rvq, plain))
+    kept = torch.tensor([torch.equal(z, x * m[:, None]) for z, x, m in zip(latent.z, h, mask, strict=True)])
+    assert 8 < int(kept.sum()) < 32
+    torch.testing.assert_close(latent.z[~kept], other.z[~kept])
+    assert torch.equal(latent.ids, other.ids)
+    torch.testing.assert_close(rvq.codebooks, plain.codebooks)
+    (grad,) = torch.autograd.grad(latent.z.sum(), h)
+    assert torch.equal(grad, mask[..., None].expand_as(h).float())
+    assert torch.equal(rvq.eval()(h, mask).z, plain.eval()(h, mask).z)
+
+
 def test_fewer_vectors_than_codes():
     rvq = fresh(SMALL, codebooks=1)
     h = torch.randn(1, 5, 6)

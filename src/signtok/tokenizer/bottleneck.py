@@ -27,3 +27,7 @@ class Identity(nn.Module):
 
     def forward(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Latent:
         return Latent(h, None, h.new_zeros(()))
+
+    def encode(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
+        """What stands for h, as a tokenizer gives it out: itself."""
+        return h

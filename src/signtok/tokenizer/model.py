@@ -1,13 +1,13 @@
 """The tokenizer as it is trained: encoder, bottleneck, decoder, head. Read this first."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from signtok.config import NoBottleneck, ResidualVQConfig, TokenizerConfig
 from signtok.data.batch import Batch
 from signtok.data.recording import LANDMARKS
-from signtok.tokenizer.bottleneck import Identity, Latent
+from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 from signtok.tokenizer.encoder import Encoder
 from signtok.tokenizer.heads import CTCHead
@@ -69,15 +69,15 @@ class TokenizerModel(nn.Module):
         return torch.cat(parts)
 
     @torch.inference_mode()
-    def encode(self, x: Float[Tensor, "t k 2"], present: Bool[Tensor, "t k"]) -> Latent:
-        """One normalised sequence to z (1, T, D) and ids (1, T, Q).
+    def encode(self, x: Float[Tensor, "t k 2"], present: Bool[Tensor, "t k"]) -> Shaped[Tensor, "t q"]:
+        """One normalised sequence to ids, int64 (T, Q), or where the latent is continuous to z, float32 (T, D).
 
         Sequences are encoded one by one and without padding, so that codes cannot depend on a batch: stacking them
         would change how matrix products are rounded. Call it in evaluation mode.
         """
         assert not self.training, "encode in evaluation mode: model.eval()"
         h = self._look(x, present)[None]
-        return self.bottleneck(h, torch.ones(h.shape[:2], dtype=torch.bool, device=h.device))
+        return self.bottleneck.encode(h, torch.ones(h.shape[:2], dtype=torch.bool, device=h.device))[0]
 
     @torch.inference_mode()
     def decode(self, z: Float[Tensor, "t d"]) -> Reconstruction:

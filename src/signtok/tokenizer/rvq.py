@@ -4,7 +4,6 @@ The gradient goes straight through the sum of the codes, once (as in AudioCraft;
 Q), and the commitment loss pulls h towards its codes.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from signtok.config import ResidualVQConfig
+from signtok.nn.memo import Memo
 from signtok.tokenizer import ranks
 from signtok.tokenizer.bottleneck import Latent
 from signtok.tokenizer.codebook import GRACE, Codebooks, kmeans
@@ -39,15 +39,6 @@ class StraightThrough(torch.autograd.Function):
         return grad.addcmul_(left.view_as(grad), grad_loss * 2 / ctx.terms), None, None
 
 
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """Scorers, and the state of the codebooks that they are of."""
-
-    codebooks: Tensor
-    version: int | None
-    scorers: list[Scorer]
-
-
 class ResidualVQ(nn.Module):
     """Q codebooks of V codes in D dimensions.
 
@@ -65,7 +56,7 @@ class ResidualVQ(nn.Module):
         super().__init__()
         self.config = config
         self.frozen = False
-        self._ready: Ready | None = None
+        self._memo: Memo[list[Scorer]] = Memo()
         shape = (config.codebooks, config.codes)
         self.register_buffer("codebooks", torch.randn(*shape, config.dim) / config.dim**0.5)
         self.register_buffer("cluster_size", torch.ones(shape))
@@ -111,15 +102,8 @@ class ResidualVQ(nn.Module):
 
     def scorers(self) -> list[Scorer]:
         """One for each codebook, made anew when the codebooks have changed: in training that is always."""
-        version = None if self.codebooks.is_inference() else self.codebooks._version  # an inference tensor has none
-        ready = self._ready
-        if ready is None or version is None or ready.codebooks is not self.codebooks or ready.version != version:
-            scorers = [Scorer.of(codes).without_repeats() for codes in self.codebooks]
-            self._ready = ready = Ready(self.codebooks, version, scorers)
-        return ready.scorers
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_ready": None}  # a copy's codebooks count their changes from zero
+        make = lambda: [Scorer.of(codes).without_repeats() for codes in self.codebooks]  # noqa: E731
+        return self._memo.get(self.codebooks, None, make)
 
     def _train(self, rows: Float[Tensor, "n d"], index: Int[Tensor, " m"]) -> Quantised:
         """Quantise, then learn. `index` are the rows that count."""
