@@ -20,7 +20,7 @@ from signtok.config import ResidualVQConfig
 from signtok.tokenizer.nearest import ROWS, Scorer
 from signtok.tokenizer.rvq import ResidualVQ
 
-CONFIG = ResidualVQConfig(dropout=0)
+CONFIG = ResidualVQConfig(dropout=0, bypass=0)
 SHAPES = {"1 x 256": (1, 256), "64 x 256": (64, 256)}
 PEER_SPLIT = f"peer, {ROWS}-row pieces"
 

@@ -112,7 +112,7 @@ def test_doubled_letters_are_seen(bounces):
 
 
 def test_unknown_letter_is_named():
-    with pytest.raises(ValueError, match=r"^no take of 'xy' by invented ann; it has 'abcde'$"):
+    with pytest.raises(ValueError, match=r"^no take of 'xy' by invented ann; write with 'abcde'$"):
         spell("axby", bank().signers[0], CONFIG, np.random.default_rng(0))
 
 

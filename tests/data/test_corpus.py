@@ -33,9 +33,11 @@ def test_round_trip(tmp_path_factory, takes):
     assert corpus.lengths.tolist() == [len(take) for take in takes]
 
 
-def test_is_a_sequence_of_copies(tmp_path, takes):
+def test_is_a_sequence_of_views_that_nobody_can_spoil(tmp_path, takes):
     corpus = pack(takes, tmp_path)
-    corpus[0].landmarks[:] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        corpus[0].landmarks[:] = 0
+    assert np.shares_memory(corpus[0].landmarks, corpus[0].landmarks)
     assert_same(corpus[-3], takes[0])
     for index in (3, -4):
         with pytest.raises(IndexError, match=f"recording {index} of 3"):

@@ -85,9 +85,9 @@ def spell(
     """
     missing = sorted(set(text) - signer.letters.keys())
     if missing:
+        who = "".join(f" {name}" for name in (signer.source, signer.name) if name)
         raise ValueError(
-            f"no take of {''.join(missing)!r} by {signer.source} {signer.name}; "
-            f"it has {''.join(sorted(signer.letters))!r}"
+            f"no take of {''.join(missing)!r}{who and ' by' + who}; write with {''.join(sorted(signer.letters))!r}"
         )
     tempo = rng.uniform() ** 1.5
     parts: list[Hand] = []

@@ -111,13 +111,13 @@ class Corpus:
         return self._index.num_rows
 
     def __getitem__(self, index: int) -> Recording:
-        """A copy. Raises IndexError beyond the end."""
+        """Its arrays are read-only views of the file: they cost no memory. Raises IndexError beyond the end."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"recording {index} of {len(self)}")
         row = {name: column[index % len(self)].as_py() for name, column in self._rows.items()}
         start, length = row.pop("offset"), row.pop("length")
-        landmarks, numbers = (np.array(array[start : start + length]) for array in (self._frames, self._numbers))
-        return Recording(landmarks, numbers, **row)
+        frames = slice(start, start + length)
+        return Recording(self._frames[frames], self._numbers[frames], **row)
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[index] for index in range(len(self)))

@@ -93,5 +93,7 @@ def check_landmarks(array: np.ndarray, what: str = "landmarks") -> Float[np.ndar
 def drop_empty_frames(recording: Recording) -> Recording:
     """Without the frames in which no hand was seen (paper 002); they are counted in `frames_dropped`."""
     seen = np.asarray(recording.present.any(-1))
+    if seen.all():
+        return recording  # and no copy of it: it may lie on the disk
     kept = recording.frames(seen)
     return replace(kept, frames_dropped=recording.frames_dropped + int((~seen).sum()))
