@@ -60,7 +60,8 @@ def shrink(config: Config) -> Config:
     bottleneck = tokenizer.bottleneck
     if isinstance(bottleneck, ResidualVQConfig):
         bottleneck = bottleneck.model_copy(update={"codes": 32, "dim": 16})
-    small = {"encoder": encoder, "decoder": decoder, "bottleneck": bottleneck, "window": 64, "margin": 8}
+    head = BLOCKS.model_copy(update={"blocks": min(tokenizer.head.blocks, BLOCKS.blocks)})
+    small = {"encoder": encoder, "decoder": decoder, "bottleneck": bottleneck, "window": 64, "margin": 8, "head": head}
     return config.model_copy(update={"tokenizer": tokenizer.model_copy(update=small)})
 
 

@@ -214,6 +214,9 @@ class TokenizerConfig(Settings):
     decoder: DecoderConfig = DecoderConfig()
     ctc_weight: float = 1.0
     """0 builds no CTC head."""
+    head: SqueezeformerConfig = SqueezeformerConfig(blocks=1, kernel=17)
+    """Blocks between the quantised sum and the linear layer to characters; 0 in the paper, and in a probe. Codes may
+    then spend their bits on movement, and letters be read off several of them."""
     commitment_weight: float = 1 / 16
     normalise: Literal["hand", "video"] = "hand"
     """`video`: paper 002, mean and deviation of each coordinate over the video. `hand`: ours, the dominant hand's

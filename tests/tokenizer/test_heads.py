@@ -7,15 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from signtok.config import TokenizerConfig
+from signtok.config import SqueezeformerConfig, TokenizerConfig
 from signtok.data.text import BLANK, VOCABULARY, encode_text
+from signtok.recipes.pose import sign_rvq_ctc_paper
 from signtok.tokenizer.heads import CTCHead
 from tiny import make_batch
 
 
 def identity_head():
     """Whose logits are z itself."""
-    head = CTCHead(VOCABULARY)
+    head = CTCHead(SqueezeformerConfig(dim=VOCABULARY, blocks=0))
     head.linear.weight.data.copy_(torch.eye(VOCABULARY))
     return head
 
@@ -26,7 +27,7 @@ def batch_of(texts, lengths):
 
 
 def test_sizes_are_the_papers():
-    head = CTCHead(128)
+    head = CTCHead(sign_rvq_ctc_paper().tokenizer.head)
     assert [tuple(p.shape) for p in head.parameters()] == [(63, 128)]
     assert_close(head(torch.randn(2, 3, 128)).exp().sum(-1), torch.ones(2, 3))
 
@@ -72,7 +73,8 @@ def test_unlabelled_and_padding_have_no_gradient():
     assert (z.grad[[0, 2]] != 0).any(-1).any(-1).all()
 
 
-def test_padding_does_not_matter():
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_padding_does_not_matter(blocks):
     torch.manual_seed(0)
     batch, z = batch_of(["hello", "", "ab"], [20, 9, 14])
     wide = replace(
@@ -82,7 +84,7 @@ def test_padding_does_not_matter():
         x=F.pad(batch.x, (0, 0, 0, 0, 0, 5)),
         present=F.pad(batch.present, (0, 0, 0, 5)),
     )
-    head = identity_head()
+    head = CTCHead(SqueezeformerConfig(dim=VOCABULARY, blocks=blocks, heads=3, kernel=5)).eval()
     assert_close(head.loss(F.pad(z, (0, 0, 0, 5), value=9.0), wide), head.loss(z, batch))
 
 

@@ -79,6 +79,7 @@ def sign_rvq_ctc_paper() -> Config:
             ),
             bottleneck=ResidualVQConfig(dead_below=2.0, dropout=1),
             decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
+            head=SqueezeformerConfig(blocks=0),
             normalise="video",
             dominant=False,
         ),

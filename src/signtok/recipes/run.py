@@ -77,13 +77,14 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
     """A linear CTC head on the frozen latents of a run, trained on that run's own sources; `out` is then a tokenizer
     that reads. Raises ValueError where the run's sources are not in `data`."""
     config = read_config(run)
+    linear = config.tokenizer.head.model_copy(update={"blocks": 0})
     known = has_known_sources(data)
     names = [Path(source.path).stem for source in config.data.sources] if known else ()
     config = config.model_copy(
         update={
             "name": f"{config.name}-probe",
             "data": config.data.model_copy(update={"sources": choose_sources(data, names, ())}),
-            "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0}),
+            "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0, "head": linear}),
             "optim": config.optim.model_copy(update={"learning_rate": 1e-2}),
             "train": config.train.model_copy(
                 update={"max_steps": max_steps, "max_minutes": None, "precision": "fp32", "batch_size": 32}
@@ -92,8 +93,8 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
     )
     model = ProbedTokenizer(config.tokenizer)
     weights = read_tensors(run / "model.safetensors", MODEL_FORMAT).tensors
-    fresh = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("head.")}
-    model.load_state_dict(weights | fresh)
+    heads = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("head.")}
+    model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("head.")} | heads)
     _fit(config, out, threads, model)
     print(f"next: signtok evaluate {out} --data {data}")
 

@@ -47,7 +47,7 @@ class TokenizerModel(nn.Module):
         self.encoder = Encoder(config.encoder, LANDMARKS)
         self.bottleneck = build_bottleneck(config.bottleneck)
         self.decoder = LandmarkDecoder(config.decoder, LANDMARKS)
-        self.head = CTCHead(config.encoder.blocks.dim) if config.ctc_weight > 0 else None
+        self.head = CTCHead(config.head) if config.ctc_weight > 0 else None
 
     def loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged."""
@@ -101,4 +101,5 @@ class TokenizerModel(nn.Module):
         """Log-probabilities of the characters, frame by frame. Raises ValueError for a tokenizer without a CTC head."""
         if self.head is None:
             raise ValueError("this tokenizer was trained without CTC and cannot read; use a -ctc recipe")
-        return self.head(z)
+        cuts = windows(len(z), self.config.window, self.config.margin)
+        return torch.cat([self.head(z[None, look])[0, keep] for look, keep in cuts])

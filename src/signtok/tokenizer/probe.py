@@ -14,9 +14,10 @@ class ProbedTokenizer(TokenizerModel):
     """A tokenizer of which only a fresh head learns; saved, it is an ordinary tokenizer that reads by its probe."""
 
     def __init__(self, config: TokenizerConfig) -> None:
+        assert config.head.blocks == 0, "a probe is linear"
         super().__init__(config)
         self.requires_grad_(False)
-        self.head = CTCHead(config.encoder.blocks.dim)
+        self.head = CTCHead(config.head)
 
     def train(self, mode: bool = True) -> "ProbedTokenizer":
         """Everything but the head stays in evaluation: no dropout of codebooks, no corruption, no moving statistics."""
