@@ -75,7 +75,7 @@ def relative_positions(frames: int, dim: int, device: torch.device) -> Float[Ten
     distance = torch.arange(frames - 1, -frames, -1, device=device, dtype=torch.float32)
     rate = torch.exp(torch.arange(0, dim, 2, device=device, dtype=torch.float32) * (-math.log(10_000.0) / dim))
     angle = distance[:, None] * rate
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
 
 
 def relative_shift(scores: Float[Tensor, "*b t r"]) -> Float[Tensor, "*b t t"]:
