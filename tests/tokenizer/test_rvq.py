@@ -10,7 +10,7 @@ from vector_quantize_pytorch import ResidualVQ as Peer
 
 from signtok.config import ResidualVQConfig
 from signtok.tokenizer.bottleneck import Identity
-from signtok.tokenizer.codebook import kmeans
+from signtok.tokenizer.codebook import Codebooks, kmeans
 from signtok.tokenizer.rvq import ResidualVQ
 
 SMALL = ResidualVQConfig(codebooks=3, codes=16, dim=6, dead_below=2, dropout=0, bypass=0)
@@ -276,7 +276,7 @@ def test_loss_falls_along_its_gradient():
 
 
 def test_moving_averages_by_hand():
-    rvq = fresh(SMALL, codebooks=1, codes=2, dim=1, decay=0.5, laplace=0.5, dead_below=0)
+    rvq = fresh(SMALL, codebooks=1, codes=2, dim=1, decay=0.5, laplace=0.5, dead_below=0.0)
     rvq.codebooks.copy_(torch.tensor([[[0.0], [10.0]]]))
     rvq.cluster_size.copy_(torch.tensor([[4.0, 6.0]]))
     rvq.embed_sum.copy_(torch.tensor([[[0.0], [60.0]]]))
@@ -291,7 +291,7 @@ def test_moving_averages_by_hand():
 
 
 def test_codes_without_uses_stay_finite():
-    rvq = fresh(SMALL, dead_below=0, kmeans_iterations=1)
+    rvq = fresh(SMALL, dead_below=0.0, kmeans_iterations=1)
     h = torch.randn(1, 5, 6)
     rvq(h, everywhere(h))
     rvq.cluster_size[:, 3:] = 0
@@ -331,7 +331,7 @@ def test_dropout_uses_the_first_codebooks_and_moves_no_other():
 
 
 def test_dead_codes_come_back_on_vectors_of_their_level():
-    rvq = fresh(SMALL, codebooks=2)
+    rvq = fresh(SMALL, codebooks=2, revive="sample")
     h = torch.randn(4, 50, 6)
     rvq(h, everywhere(h))
     rvq.codebooks[:, 4:8] = 1000.0
@@ -349,6 +349,38 @@ def test_dead_codes_come_back_on_vectors_of_their_level():
     kept = rvq.codebooks[:, 4:8].clone()
     rvq(torch.full((1, 1, 6), 50.0), torch.ones(1, 1, dtype=torch.bool))
     torch.testing.assert_close(rvq.codebooks[:, 4:8], kept, rtol=1e-3, atol=1e-3)  # no use yet, but not dead again
+
+
+def test_dead_codes_become_halves_of_crowded_ones():
+    """Nothing else moves, what a cluster stands for is kept, and each half is used at once."""
+    rvq = fresh(SMALL, codebooks=2, dead_below=0.5)
+    h = torch.randn(4, 50, 6)
+    rvq(h, everywhere(h))
+    counts, sums, codes = rvq.cluster_size, rvq.embed_sum, rvq.codebooks
+    crowded = counts.topk(4).indices
+    dead = counts.topk(4, largest=False).indices.sort().values
+    rows = torch.arange(2)[:, None]
+    counts[rows, dead] = 0.01
+    sums[rows, dead] = 0.01 * codes[rows, dead]
+    before = [x.clone() for x in (counts, sums, codes)]
+    Codebooks(codes, counts, sums).split(0.5)
+    torch.testing.assert_close(counts[rows, dead], before[0][rows, crowded] / 2)
+    torch.testing.assert_close(counts[rows, dead] + counts[rows, crowded], before[0][rows, crowded])
+    torch.testing.assert_close(sums[rows, dead] + sums[rows, crowded], before[1][rows, crowded], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(sums, codes * counts[..., None])
+    changed = (codes != before[2]).any(-1).nonzero()
+    assert len(changed) == 16
+    ids = rvq.eval()(h, everywhere(h)).ids
+    assert set(dead[0].tolist()) <= set(ids[..., 0].flatten().tolist())
+
+
+def test_halves_that_would_die_at_once_are_not_made():
+    rvq = fresh(SMALL, codebooks=1)
+    books = Codebooks(rvq.codebooks, rvq.cluster_size, rvq.embed_sum)
+    rvq.cluster_size[0] = torch.tensor([9.0, 7.9, *[0.1] * 14])
+    before = rvq.codebooks.clone()
+    books.split(2.0)
+    assert ((rvq.codebooks != before).any(-1)).sum() == 2  # one dead code and the one that it splits
 
 
 def test_kmeans_beats_a_random_start_and_repeats():

@@ -77,7 +77,7 @@ def sign_rvq_ctc_paper() -> Config:
             encoder=EncoderConfig(
                 stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
             ),
-            bottleneck=ResidualVQConfig(dead_below=2.0, dropout=1),
+            bottleneck=ResidualVQConfig(dead_below=2.0, revive="sample", dropout=1, bypass=0),
             decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
             head=SqueezeformerConfig(blocks=0),
             normalise="video",

@@ -1,8 +1,11 @@
 """How a codebook learns: k-means on the first batch, then exponential moving averages, and codes that died come back.
 
-After SoundStream (Zeghidour et al. 2021, arXiv 2107.03312, section III.C). Two slips of the published code of
-paper 002, inherited from EnCodec, are not copied: there k-means leaves sums that do not match the counts, so that the
-first update shrinks each code by its count, and a revived code is at once overwritten by its old average.
+The averages are SoundStream's (Zeghidour et al. 2021, arXiv 2107.03312, section III.C). It puts a dead code where a
+random vector is, and so does paper 002; in 128 dimensions hardly any other vector is nearer to that one than to a
+cluster's mean, and the code dies again. Ours splits a crowded cluster (Linde, Buzo and Gray 1980): both halves are used
+at once. Two slips of the published code of paper 002, inherited from EnCodec, are not copied: there k-means leaves sums
+that do not match the counts, so that the first update shrinks each code by its count, and a revived code is at once
+overwritten by its old average.
 """
 
 from dataclasses import dataclass
@@ -16,7 +19,12 @@ from signtok.tokenizer.nearest import ROWS, Scorer, nearest
 from signtok.tokenizer.ranks import draw
 
 GRACE = 2.0
-"""A revived code starts with this many times the least count of a live one: at decay 0.99, 69 batches to find use."""
+"""A code that took a vector's place starts with this many times the least count of a live one: at decay 0.99, 69
+batches to find use."""
+CROWDED = 4.0
+"""A cluster is split if it has this many times the least count of a live one, so that its halves live on."""
+SPLIT = 0.01
+"""The halves of a code c are (1 + SPLIT) c and (1 - SPLIT) c: near enough that they share its vectors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +80,21 @@ class Codebooks:
         self.embed_sum.mul_(config.decay).add_(sums, alpha=1 - config.decay)
         self.codes.copy_(self.embed_sum / smoothed(self.cluster_size, config.laplace)[..., None])
 
-    def revive(self, dead: Int[Tensor, "m 2"], vectors: Float[Tensor, "m d"], count: float) -> None:
+    def replace(self, dead: Int[Tensor, "m 2"], vectors: Float[Tensor, "m d"], count: float) -> None:
         """Put codes (rows of level, code) where these vectors are, as if `count` vectors had been there."""
         level, code = dead.unbind(1)
         self.codes[level, code] = vectors
         self.cluster_size[level, code] = count
         self.embed_sum[level, code] = vectors * count
+
+    def split(self, least: float) -> None:
+        """Codes whose count is below `least` become halves of the most crowded ones, while there are such."""
+        for codes, counts, sums in zip(self.codes, self.cluster_size, self.embed_sum, strict=True):
+            dead = (counts < least).nonzero()[:, 0]
+            crowded = counts.topk(len(dead)).indices
+            crowded = crowded[counts[crowded] > CROWDED * least]
+            dead = dead[: len(crowded)]
+            half = counts[crowded, None] / 2
+            counts[dead] = counts[crowded] = half[:, 0]
+            codes[dead], codes[crowded] = (1 - SPLIT) * codes[crowded], (1 + SPLIT) * codes[crowded]
+            sums[dead], sums[crowded] = codes[dead] * half, codes[crowded] * half

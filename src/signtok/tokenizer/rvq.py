@@ -143,12 +143,15 @@ class ResidualVQ(nn.Module):
         self.initialised.fill_(True)
 
     def _learn(self, rows: Tensor, ids: Tensor, index: Tensor, sums: Tensor, counts: list[int]) -> None:
-        """Move the codebooks in use towards the batch, and put those codes that have died onto vectors of the batch."""
+        """Move the codebooks in use towards the batch, and bring back those codes that have died."""
         levels = ids.shape[1]
         books = Codebooks(self.codebooks[:levels], self.cluster_size[:levels], self.embed_sum[:levels])
         before = books.codes.clone()
         uses = ranks.add_up(histogram(ids.index_select(0, index), self.config.codes))
         books.average(uses, ranks.add_up(sums), self.config)
+        if self.config.revive == "split":
+            books.split(self.config.dead_below)
+            return
         dead = (books.cluster_size < self.config.dead_below).nonzero()
         if len(dead):
             picks = ranks.draw(sum(counts), len(dead), rows.device) - ranks.first_row(counts)
@@ -156,7 +159,7 @@ class ResidualVQ(nn.Module):
             at = index[picks[mine]]
             vectors = rows.new_zeros(len(dead), rows.shape[1])
             vectors[mine] = residuals(rows[at], ids[at], dead[mine, 0], before)
-            books.revive(dead, ranks.add_up(vectors), GRACE * self.config.dead_below)
+            books.replace(dead, ranks.add_up(vectors), GRACE * self.config.dead_below)
 
 
 def flat(h: Tensor, mask: Tensor) -> tuple[Float[Tensor, "n d"], Int[Tensor, " m"]]:
