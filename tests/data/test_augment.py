@@ -147,7 +147,7 @@ def test_gaps_never_erase_the_whole(seed, frames):
 @given(seed=seeds, frames=st.integers(1, 60))
 def test_the_other_hand_is_a_left_one(seed, frames):
     recording = right_hand(frames)
-    out = with_other_hand(recording, BANK, np.random.default_rng(seed))
+    out = with_other_hand(recording, phrase(), np.random.default_rng(seed))
     np.testing.assert_array_equal(out.landmarks[:, 21:], recording.landmarks[:, 21:])
     left = out.present[:, :21]
     assert (left.all(-1) == left.any(-1)).all()  # whole or not at all
@@ -157,7 +157,7 @@ def test_the_other_hand_is_a_left_one(seed, frames):
 def test_the_other_hand_is_about_as_large():
     sizes = []
     for seed in range(20):
-        out = with_other_hand(right_hand(30), BANK, np.random.default_rng(seed)).landmarks
+        out = with_other_hand(right_hand(30), phrase(), np.random.default_rng(seed)).landmarks
         out = out[np.isfinite(out).all((1, 2))]
         if len(out):
             left, right = (hand.std(1).mean() for hand in (out[:, :21], out[:, 21:]))
@@ -169,8 +169,8 @@ def test_chances_are_kept():
     """Off means never, 1 means always."""
     always = only(other_hand=1, gap=1)
     for seed in range(10):
-        off = augmented_recording(phrase(), BANK, NO_AUGMENT, np.random.default_rng(seed))
-        on = augmented_recording(phrase(), BANK, always, np.random.default_rng(seed))
+        off = augmented_recording(phrase(), NO_AUGMENT, np.random.default_rng(seed))
+        on = augmented_recording(phrase(), always, np.random.default_rng(seed))
         assert off.present[:, 21:].all()
         assert not off.present[:, :21].any()
         assert not on.present.any(-1).all()

@@ -3,14 +3,15 @@
 Every function takes and gives a hand (T, 21, 2) in palm sizes with its middle near 0, and draws from `rng`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
 from signtok.config import AugmentConfig
-from signtok.data.compose import Phrase, join, place, run_of
+from signtok.data.compose import Phrase, join, place
 from signtok.data.normalise import mirror
 from signtok.data.recording import HAND_POINTS, Recording
-from signtok.data.takes import Bank
 
 Hand = Float[np.ndarray, "t 21 2"]
 FINGER_JOINTS = np.arange(1, 21).reshape(5, 4)
@@ -69,13 +70,16 @@ def raised_and_lowered(phrase: Phrase, config: AugmentConfig, rng: np.random.Gen
     parts = [phrase.hand]
     for end in (0, -1):
         if rng.uniform() < config.rise:
-            letters = list(phrase.signer.letters.values())
-            takes = letters[rng.integers(len(letters))]
-            low = run_of(takes[rng.integers(len(takes))], 1, rng)[0] * 0.9
-            low = low + np.array([rng.normal(0, 2), rng.uniform(2, 9)], np.float32)
+            low = any_shape(phrase, rng) * 0.9 + np.array([rng.normal(0, 2), rng.uniform(2, 9)], np.float32)
             path = join(low, phrase.hand[end], int(rng.integers(3, 12)))
             parts = [path, *parts] if end == 0 else [*parts, path[::-1]]
-    return Phrase(phrase.text, np.concatenate(parts), phrase.signer)
+    return replace(phrase, hand=np.concatenate(parts))
+
+
+def any_shape(phrase: Phrase, rng: np.random.Generator) -> Float[np.ndarray, "21 2"]:
+    """The hand in a frame of the phrase, its middle at 0."""
+    frame = phrase.hand[rng.integers(len(phrase.hand))]
+    return frame - frame.mean(0)
 
 
 def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> Phrase:
@@ -85,14 +89,12 @@ def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> 
     hand = other_camera(hand, config, rng)
     hand = other_tracker(hand, config, rng)
     hand = hand * (1 + drift(len(hand), config.drift / 3, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)
-    return Phrase(phrase.text, hand, phrase.signer)
+    return replace(phrase, hand=hand)
 
 
-def with_other_hand(recording: Recording, bank: Bank, rng: np.random.Generator) -> Recording:
-    """An idle left hand beside the signing right one: it holds one shape, or moves slowly to another."""
-    signer = bank.signers[rng.integers(len(bank.signers))]
-    shapes = [takes[rng.integers(len(takes))] for takes in signer.letters.values()]
-    first, second = (run_of(shapes[rng.integers(len(shapes))], 1, rng)[0] for _ in range(2))
+def with_other_hand(recording: Recording, phrase: Phrase, rng: np.random.Generator) -> Recording:
+    """An idle left hand beside the one that signs the phrase: it holds one shape, or moves slowly to another."""
+    first, second = any_shape(phrase, rng), any_shape(phrase, rng)
     frames = len(recording)
     idle = join(first, second if rng.uniform() < 0.5 else first, frames) + drift(frames, 0.5, rng)
     idle = mirror(np.concatenate([np.full_like(idle, np.nan), idle * 0.07 + 0.5], 1))[:, :HAND_POINTS]
@@ -117,11 +119,11 @@ def _with(recording: Recording, landmarks: np.ndarray) -> Recording:
     return Recording(**{**vars(recording), "landmarks": landmarks.astype(np.float32)})
 
 
-def augmented_recording(phrase: Phrase, bank: Bank, config: AugmentConfig, rng: np.random.Generator) -> Recording:
+def augmented_recording(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> Recording:
     """What training sees: the phrase by another signer, sometimes with a second hand or with gaps."""
     recording = place(augment(phrase, config, rng))
     if rng.uniform() < config.other_hand:
-        recording = with_other_hand(recording, bank, rng)
+        recording = with_other_hand(recording, phrase, rng)
     if rng.uniform() < config.gap:
         recording = with_gaps(recording, rng)
     return recording

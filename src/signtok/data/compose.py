@@ -20,11 +20,12 @@ Hand = Float[np.ndarray, "t 21 2"]
 
 @dataclass(frozen=True, eq=False)
 class Phrase:
-    """A spelled phrase: hand (T, 21, 2) in palm sizes, right hand, y down."""
+    """A spelled phrase: hand (T, 21, 2) in palm sizes, right hand, y down; whose letters these are, and from where."""
 
     text: str
     hand: Hand
-    signer: Signer
+    signer: str
+    source: str
 
 
 @cache
@@ -115,7 +116,7 @@ def spell(
             parts.append(join(parts[-1][-1], letter[0], link, bounce))
         parts.append(letter)
         spelled = index + 1
-    return Phrase(text[:spelled], np.concatenate(parts)[:max_frames], signer)
+    return Phrase(text[:spelled], np.concatenate(parts)[:max_frames], signer.name, f"composed from {signer.source}")
 
 
 def random_text(signer: Signer, letters: int, config: ComposeConfig, rng: np.random.Generator) -> str:
@@ -178,8 +179,8 @@ def place(phrase: Phrase, name: str = "", palm: float = 0.07, left_handed: bool 
         frame_numbers=np.arange(len(landmarks)),
         name=name,
         text=phrase.text,
-        signer=phrase.signer.name,
-        source=f"composed from {phrase.signer.source}",
+        signer=phrase.signer,
+        source=phrase.source,
     )
 
 
