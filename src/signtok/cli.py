@@ -14,17 +14,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads starve e
 import tyro
 from tyro.conf import Positional, arg
 
-app = tyro.extras.SubcommandApp()
-data_app = tyro.extras.SubcommandApp()
+from signtok.cli_data import Path_, data_app
 
-Path_ = Annotated[Path, arg(metavar="PATH")]
+app = tyro.extras.SubcommandApp()
+
 TokenizerName = Annotated[str, arg(metavar="NAME|FOLDER")]
 
 
 @app.command
 def train(
     recipe: Positional[str],
-    data: Path_,
+    data: Path_ = Path("generated"),
     out: Path_ | None = None,
     max_minutes: float | None = None,
     max_steps: int | None = None,
@@ -35,12 +35,14 @@ def train(
 ) -> None:
     """Train a tokenizer by a recipe; the same command again goes on where it was stopped.
 
-    Example: signtok train sign-rvq-ctc --data landmarks/ --max-minutes 30
+    Example: signtok train sign-rvq-ctc --max-minutes 30
+             signtok train sign-rvq-ctc --data landmarks/ --max-minutes 30
 
     Args:
         recipe: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper.
         data: folder with known sources (signtok.data.sources), or recordings of your own with their texts: a Kaggle
-            folder, .pose or .npz files, a packed corpus. Single letters are composed into phrases.
+            folder, .pose or .npz files, a packed corpus. Single letters are composed into phrases, and generated
+            signers spell along. "generated": these alone, no data is needed.
         out: folder of the run; runs/RECIPE by default.
         max_minutes: stop after this wall time.
         max_steps: stop after this many batches.
@@ -132,7 +134,7 @@ def reconstruct(
 @app.command
 def evaluate(
     tokenizer: Positional[TokenizerName],
-    data: Path_,
+    data: Path_ = Path("generated"),
     out: Path_ | None = None,
     only: tuple[str, ...] = (),
 ) -> None:
@@ -142,7 +144,8 @@ def evaluate(
 
     Args:
         tokenizer: a packaged tokenizer or the folder of a run.
-        data: folder with known sources, or recordings of your own with their texts.
+        data: folder with known sources, or recordings of your own with their texts; "generated": phrases by signers
+            who never lived.
         out: also write the scores as JSON.
         only: these sources alone; one that was trained on is tested on its held-out part, any other whole.
     """
@@ -184,60 +187,6 @@ def demo(
     run_demo(letters, out, word, tokenizer)
 
 
-@data_app.command(name="inspect")
-def inspect_(path: Positional[Path_], sheet: Path_ | None = Path("contact-sheet.png")) -> None:
-    """Counts, lengths, missing landmarks, handedness; and a contact sheet.
-
-    Example: signtok data inspect recordings.npz --sheet sheet.png
-
-    Args:
-        path: recordings, as for encode.
-        sheet: where to draw one hand of each label; None draws none.
-    """
-    from signtok.data.inspect import contact_sheet, inspect
-    from signtok.data.landmarks import open_recordings
-
-    print(inspect(open_recordings(path, drop_empty=True)))
-    if sheet is not None:
-        contact_sheet(open_recordings(path), sheet)
-        print(f"\ndrawn in {sheet}")
-
-
-@data_app.command(name="compose")
-def compose_(path: Positional[Path_], out: Path_, count: int = 100, seed: int = 0, left_handed: float = 0.1) -> None:
-    """Phrases composed from recordings of single letters: never call them real.
-
-    Example: signtok data compose letters.npz --out corpus/ --count 1000
-
-    Args:
-        path: recordings labelled with one letter each, as for encode.
-        out: NAME.npz, or a folder for the Kaggle layout (parquet and train.csv).
-        count: how many phrases.
-        seed: the same seed gives the same phrases.
-        left_handed: share of mirrored phrases.
-    """
-    from signtok.convert import compose_file
-
-    print(compose_file(path, out, count, seed, left_handed))
-
-
-@data_app.command(name="pack")
-def pack_(path: Positional[Path_], out: Path_) -> None:
-    """Recordings into one memory-mapped corpus, whatever its length, for fast training.
-
-    Example: signtok data pack asl-fingerspelling/ --out corpus/
-
-    Args:
-        path: recordings, as for encode.
-        out: the corpus folder to write.
-    """
-    from signtok.data.corpus import pack
-    from signtok.data.landmarks import open_recordings
-
-    corpus = pack(open_recordings(path), out)
-    print(f"{len(corpus)} recordings in {out}")
-
-
 DESCRIPTION = """Learned tokenizers for signing hands: recordings to tokens and back.
 
 Start with:  signtok info fingerspelling
@@ -264,13 +213,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with warnings_at_the_end():
             if arguments[:1] == ["data"]:
                 data_app.cli(
-                    prog="signtok data", args=arguments[1:], description="Look at recordings, compose and pack them."
+                    prog="signtok data",
+                    args=arguments[1:],
+                    description="Look at recordings; compose, generate and pack them.",
                 )
             else:
                 app.cli(
                     prog="signtok",
                     args=arguments,
-                    description=DESCRIPTION + "\nAlso: signtok data inspect | compose | pack",
+                    description=DESCRIPTION + "\nAlso: signtok data inspect | compose | generate | pack",
                 )
     except KeyboardInterrupt:
         sys.exit(130)

@@ -135,6 +135,10 @@ class DataConfig(Settings):
     unlabelled: float = 0.1
     """Share of training sequences that are real recordings of more than one letter, where there are single letters to
     compose phrases of; without these, all are real."""
+    generated: float = Field(default=0.5, ge=0, le=1)
+    """Share of training sequences that generated signers spell; without sources all are."""
+    handshapes: str = ""
+    """File of the handshapes that they have; empty for those that come with signtok."""
     augment: AugmentConfig = AugmentConfig()
     compose: ComposeConfig = ComposeConfig()
 

@@ -1,13 +1,16 @@
-"""Files in, files out: what the verbs encode, decode, reconstruct and compose do. Each returns a line to print."""
+"""Files in, files out: what the verbs encode, decode, reconstruct, compose and generate do; each returns a line."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
+from signtok.atomic import atomic_path
 from signtok.config import ComposeConfig
 from signtok.data.compose import compose, place
+from signtok.data.handshapes import packaged_handshapes
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
 from signtok.data.normalise import Placement
@@ -170,16 +173,59 @@ def reconstruct_file(source: Path, out: Path, name: str, limit: int) -> str:
 
 
 def compose_file(path: Path, out: Path, count: int, seed: int, left_handed: float) -> str:
-    if out.suffix and out.suffix != ".npz":
-        raise ValueError(f"{out}: name NAME.npz, or a folder for the Kaggle layout")
+    check_corpus(out, (".npz",))
     bank = make_bank(open_recordings(path))
     rng = np.random.default_rng(seed)
     phrases = (
         place(compose(bank, ComposeConfig(), rng), f"composed-{i:06d}", left_handed=rng.uniform() < left_handed)
         for i in tqdm(range(count), desc="compose", disable=None)
     )
-    if out.suffix == ".npz":
-        write_npz(out, phrases)
-    else:
-        write_kaggle(out, phrases)
+    write_corpus(out, phrases)
     return f"{out}: {count} phrases composed from {len(bank)} takes by {len(bank.signers)} signers"
+
+
+def check_corpus(out: Path, suffixes: tuple[str, ...]) -> None:
+    """Raises ValueError for a name that is neither a folder's nor one of the suffixes'."""
+    if out.suffix and out.suffix not in suffixes:
+        raise ValueError(f"{out}: name NAME{' or NAME'.join(suffixes)}, or a folder for the Kaggle layout")
+
+
+def write_corpus(out: Path, recordings: Iterator[Recording]) -> None:
+    """By the name: .npz, numbered .pose files, or a folder in the Kaggle layout."""
+    if out.suffix == ".npz":
+        write_npz(out, recordings)
+    elif out.suffix == ".pose":
+        for recording, target in _numbered(recordings, out):
+            write_pose(target, recording)
+    else:
+        write_kaggle(out, recordings)
+
+
+def generate_file(out: Path, count: int, seed: int, text: str | None, gaps: bool) -> str:
+    """`count` recordings of generated signers."""
+    from signtok.data.generate import check_text, generate
+
+    check_corpus(out, (".npz", ".pose"))
+    check_count(count)
+    table = packaged_handshapes()
+    check_text(table, text)
+    made = generate(table, count, seed, text, gaps)
+    write_corpus(out, iter(tqdm(made, desc="generate", total=count, disable=None)))
+    return f"{out}: {count} generated recordings"
+
+
+def generate_picture_files(out: Path, count: int, seed: int, size: int) -> str:
+    """`count` pictures as OUT/CLASS/NUMBER.jpg, the classes in turn."""
+    from signtok.data.render import CLASSES, pictures
+
+    check_count(count)
+    made = pictures(packaged_handshapes(), count, seed, size)
+    for index, (name, picture) in enumerate(tqdm(made, desc="generate", total=count, disable=None)):
+        with atomic_path(out / name / f"{index:06d}.jpg") as temporary:
+            Image.fromarray(picture).save(temporary, quality=92)
+    return f"{out}: {count} generated pictures of {len(CLASSES)} classes"
+
+
+def check_count(count: int) -> None:
+    if count < 1:
+        raise ValueError(f"count {count}: ask for at least one")

@@ -8,6 +8,7 @@ import torch
 
 from signtok.config import DataConfig, TokenizerConfig
 from signtok.data.batch import Batch
+from signtok.data.handshapes import packaged_handshapes
 from signtok.data.normalise import normalise
 from signtok.data.stream import TrainingStream, collate, validation_batches
 from signtok.data.takes import make_bank
@@ -17,11 +18,12 @@ from tiny import LETTERS, bank, letters, phrases, right_hand
 SETTINGS = TokenizerConfig()
 
 
-def stream(data=None, **changes):
-    data = data or DataConfig(min_frames=16, max_frames=40)
+def stream(data=None, generated=0.0, **changes):
+    data = (data or DataConfig(min_frames=16, max_frames=40)).model_copy(update={"generated": generated})
     values = {
         "bank": bank(),
         "recordings": [right_hand(50, 7), right_hand(5, 8)],
+        "handshapes": packaged_handshapes(),
         "batch_size": 4,
         "seed": 3,
         **changes,
@@ -123,7 +125,9 @@ def test_flip_mirrors_all_or_none():
 
 def test_validation_is_the_same_in_every_run():
     def batches():
-        return validation_batches(make_bank(letters()), [], DataConfig(), SETTINGS, phrases=10, batch_size=4)
+        return validation_batches(
+            make_bank(letters()), [], packaged_handshapes(), DataConfig(), SETTINGS, phrases=10, batch_size=4
+        )
 
     one = batches()
     np.random.seed(1)  # noqa: NPY002
@@ -149,5 +153,25 @@ def test_without_letters_all_is_real_and_phrases_stay_whole():
     batch = stream(DataConfig(min_frames=8, max_frames=10, short=0.0), bank=None, recordings=real, batch_size=16)(0)
     assert set(texts(batch)) <= {"ad", "abd", "abcd"}
     assert int(batch.mask.sum(1).min()) >= 20
-    held_out = validation_batches(None, real, DataConfig(), SETTINGS, phrases=3, batch_size=2)
+    held_out = validation_batches(None, real, packaged_handshapes(), DataConfig(), SETTINGS, phrases=3, batch_size=2)
     assert [len(part) for part in held_out] == [2, 1]
+
+
+def test_generated_phrases_have_their_share_and_are_a_function_of_the_step():
+    """The bank knows few letters; generated signers know them all."""
+    data = DataConfig(min_frames=60, max_frames=80, short=0.0, unlabelled=0.0)
+    half = stream(data, generated=0.5, batch_size=32)
+    foreign = [bool(set(text) - set(LETTERS)) for text in texts(half(0))]
+    assert 4 < sum(foreign) < len(foreign)
+    assert same(half(0), stream(data, generated=0.5, batch_size=32)(0))
+    assert not same(half(0), half(1))
+
+
+def test_without_anything_real_all_is_generated():
+    nothing = stream(DataConfig(min_frames=40, max_frames=50), bank=None, recordings=[])
+    batch = nothing(0)
+    assert batch.present.any((1, 2)).all()
+    assert (batch.text_len > 0).any()
+    held_out = validation_batches(None, [], packaged_handshapes(), DataConfig(), SETTINGS, phrases=3, batch_size=2)
+    assert [len(part) for part in held_out] == [2, 1]
+    assert all(part.text_len.min() > 0 for part in held_out)

@@ -44,9 +44,7 @@ class Bones:
 
 
 AVERAGE = Bones(
-    base=torch.tensor(
-        [[0.30, 0.25, 0.10], [0.24, 0.96, 0.0], [0.0, 1.0, 0.0], [-0.20, 0.93, 0.0], [-0.37, 0.82, 0.0]]
-    ),
+    base=torch.tensor([[0.30, 0.25, 0.10], [0.24, 0.96, 0.0], [0.0, 1.0, 0.0], [-0.20, 0.93, 0.0], [-0.37, 0.82, 0.0]]),
     lengths=torch.tensor(
         [[0.42, 0.36, 0.30], [0.45, 0.27, 0.23], [0.50, 0.31, 0.25], [0.46, 0.29, 0.25], [0.36, 0.22, 0.22]]
     ),
@@ -106,9 +104,13 @@ def project(
 
     In palm lengths at the wrist's depth, y down as in pictures, the wrist at 0.
     """
-    seen = points @ turn.mT
-    depth = 1 - seen[..., 2] / distance[..., None]
-    return torch.stack([seen[..., 0], -seen[..., 1]], -1) / depth[..., None]
+    return pinhole(points @ turn.mT, distance)
+
+
+def pinhole(points: Float[Tensor, "n k 3"], distance: Float[Tensor, "*n"]) -> Float[Tensor, "n k 2"]:
+    """`project` of points that lie before the camera already: x to the right, y up, z towards it."""
+    depth = 1 - points[..., 2] / distance[..., None]
+    return torch.stack([points[..., 0], -points[..., 1]], -1) / depth[..., None]
 
 
 def clamp(angles: Float[Tensor, "*n 21"]) -> Float[Tensor, "*n 21"]:
@@ -143,6 +145,11 @@ def multiply(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor
 def inverse(quaternion: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """Of a unit quaternion."""
     return quaternion * quaternion.new_tensor([1.0, -1.0, -1.0, -1.0])
+
+
+def mean_rotation(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "4"]:
+    """The mean of unit quaternions in which q and -q are one (Markley et al. 2007)."""
+    return torch.linalg.eigh(quaternions.T @ quaternions).eigenvectors[:, -1]
 
 
 assert len(ANGLES) == len(LIMITS) == 21

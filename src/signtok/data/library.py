@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from signtok.config import Source
+from signtok.data.handshapes import Handshapes
 from signtok.data.recording import Recording, drop_empty_frames
 from signtok.data.sources import read_source
 from signtok.data.split import Parts, split
@@ -25,21 +26,22 @@ class Library:
     def test(self) -> list[Recording]:
         return [recording for part in self.parts.values() for recording in part.test]
 
-    def data_hash(self) -> str:
-        """Of every training and validation landmark, in order: another hash is another experiment."""
+    def data_hash(self, handshapes: Handshapes | None) -> str:
+        """Of every training and validation landmark, in order, and of the handshapes of generated signers."""
         digest = hashlib.sha256()
         for recording in self.train() + self.validation():
             digest.update(recording.landmarks.tobytes())
             digest.update((recording.text or "").encode())
+        if handshapes is not None:
+            digest.update(handshapes.angles.tobytes())
+            digest.update(handshapes.turns.tobytes())
         return digest.hexdigest()[:16]
 
 
 def read_library(sources: Iterable[Source]) -> Library:
-    """Raises ValueError as the readers do, and where no source is given."""
+    """Raises ValueError as the readers do. Without sources it is empty."""
     parts = {}
     for source in sources:
         recordings = [drop_empty_frames(recording) for recording in read_source(source)]
         parts[recordings[0].source] = split(recordings, source.split)
-    if not parts:
-        raise ValueError("no sources to train on; name a data folder with --data")
     return Library(parts)

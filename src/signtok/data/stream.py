@@ -10,6 +10,8 @@ from signtok.config import DataConfig, TokenizerConfig
 from signtok.data.augment import augmented_recording
 from signtok.data.batch import Batch
 from signtok.data.compose import compose, pick_signer, place, random_text, spell
+from signtok.data.generate import generate, training_phrase
+from signtok.data.handshapes import Handshapes
 from signtok.data.normalise import mirror, normalise
 from signtok.data.recording import LANDMARKS, Recording
 from signtok.data.takes import Bank
@@ -46,10 +48,12 @@ LONGEST_PHRASE = 384
 
 @dataclass(frozen=True, eq=False)
 class TrainingStream:
-    """Composed and augmented phrases of the bank's letters, and real recordings of more than a letter as they are."""
+    """Phrases composed of the bank's letters or spelled by generated signers, augmented; and real recordings of more
+    than a letter as they are."""
 
     bank: Bank | None
     recordings: Sequence[Recording]
+    handshapes: Handshapes
     data: DataConfig
     tokenizer: TokenizerConfig
     batch_size: int
@@ -75,14 +79,18 @@ class TrainingStream:
         return excerpt(self._one(2 * frames, rng), int(rng.integers(1, frames + 1)), rng)
 
     def _one(self, frames: int, rng: np.random.Generator) -> Recording:
-        if self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
+        nothing_real = self.bank is None and not self.recordings
+        if nothing_real or rng.uniform() < self.data.generated:
+            phrase = training_phrase(self.handshapes, frames, 1 - self.data.compose.words, rng)
+            recording = augmented_recording(phrase, self.data.augment, rng)
+        elif self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
             recording = self.recordings[int(rng.integers(len(self.recordings)))]
             recording = excerpt(recording, LONGEST_PHRASE if recording.text else frames, rng)
         else:
             signer = pick_signer(self.bank, rng)
             text = random_text(signer, 1 + frames // 5, self.data.compose, rng)
             phrase = spell(text, signer, self.data.compose, rng, frames)
-            recording = augmented_recording(phrase, self.bank, self.data.augment, rng)
+            recording = augmented_recording(phrase, self.data.augment, rng)
         if rng.uniform() < self.data.flip:
             recording = replace(recording, landmarks=mirror(recording.landmarks))
         return recording
@@ -102,15 +110,18 @@ def excerpt(recording: Recording, frames: int, rng: np.random.Generator) -> Reco
 def validation_batches(
     bank: Bank | None,
     recordings: Sequence[Recording],
+    handshapes: Handshapes,
     data: DataConfig,
     tokenizer: TokenizerConfig,
     phrases: int = 128,
     batch_size: int = 32,
 ) -> list[Batch]:
-    """Phrases composed of held-out takes, or real ones where there are no letters to compose of; not augmented, the
-    same ones in every run, sorted by length."""
+    """Phrases composed of held-out takes, or real ones where there are no letters to compose of, or generated ones
+    where there is nothing real; not augmented, the same ones in every run, sorted by length."""
     rng = np.random.default_rng(2024)
-    if bank is None:
+    if bank is None and not recordings:
+        chosen = list(generate(handshapes, phrases, 2024, gaps=False, phrases_a_signer=1))
+    elif bank is None:
         chosen = [excerpt(recording, LONGEST_PHRASE, rng) for recording in recordings[:phrases]]
     else:
         chosen = [place(compose(bank, data.compose, rng, 256)) for _ in range(phrases)]

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from signtok.data.generate import GENERATED, generate
+from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
+from signtok.data.recording import Recording
 from signtok.data.sources import has_known_sources
 from signtok.data.split import split
 from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
-from signtok.evaluation.held_out import evaluate_sources
+from signtok.evaluation.held_out import PHRASES, SEED, evaluate_sources
 from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import Tokenizer, load
 
@@ -15,7 +18,10 @@ from signtok.hub import Tokenizer, load
 def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
-    if has_known_sources(data):
+    if data == Path(GENERATED) and not data.exists():
+        made = list(generate(packaged_handshapes(), PHRASES, SEED))
+        groups = {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}
+    elif has_known_sources(data):
         groups = evaluate_sources(tokenizer, str(data), only or None)
     else:
         groups = {data.name: evaluate_recordings(tokenizer, data)}
@@ -32,6 +38,11 @@ def evaluate_recordings(tokenizer: Tokenizer, data: Path) -> list[Score]:
     for source in tokenizer.settings.data.sources:
         if Path(source.path).resolve() == data.resolve():
             recordings, what = split(recordings, source.split).test, f"{what}|test part"
+    return score_recordings(tokenizer, recordings, what)
+
+
+def score_recordings(tokenizer: Tokenizer, recordings: Sequence[Recording], what: str) -> list[Score]:
+    """Movement of all, and reading of those whose text is known."""
     encoded = encode_all(tokenizer, recordings, what)
     scores = movement_scores(encoded) + code_scores(encoded)
     texts = [recording for recording in recordings if recording.text]

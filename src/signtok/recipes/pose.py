@@ -60,6 +60,7 @@ def sign_rvq_ctc_paper() -> Config:
             max_frames=196,
             short=0,
             flip=0.25,
+            generated=0,
             augment=AugmentConfig(
                 rotate_degrees=0,
                 tilt_degrees=0,

@@ -7,6 +7,7 @@ import torch
 
 from signtok.build import build_experiment
 from signtok.config import Config, GroupSplit, Source
+from signtok.data.generate import GENERATED
 from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.recipes import pose
@@ -65,7 +66,12 @@ def train_recipe(
 
 
 def choose_sources(data: Path, only: Sequence[str], without: Sequence[str]) -> tuple[Source, ...]:
-    """The known sources in the folder `data`; or `data` itself, where it is recordings of one's own."""
+    """The known sources in the folder `data`; or `data` itself, where it is recordings of one's own; none where it is
+    "generated", for then generated signers are all."""
+    if data == Path(GENERATED) and not data.exists():
+        if only or without:
+            raise ValueError("--only and --without choose among recorded sources; name their folder with --data")
+        return ()
     if not only and not without and not has_known_sources(data):
         open_recordings(data)
         return (Source(path=str(data), split=GroupSplit(), licence="", origin="your own"),)
@@ -108,6 +114,6 @@ def _fit(config: Config, run: Path, threads: int, model: TokenizerModel | None =
         experiment.validation,
         config,
         run,
-        data_hash=experiment.library.data_hash(),
+        data_hash=experiment.data_hash,
     )
     print(f"{run}: step {result.step}, {result.seconds / 60:.1f} minutes, best validation loss {result.best_loss:.3f}")

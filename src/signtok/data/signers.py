@@ -1,0 +1,90 @@
+"""Generated signers: bones, habits, tempo and camera of a person who never lived."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from signtok.data.hand_model import Bones, axis_angle, clamp, multiply
+from signtok.data.handshapes import Handshapes
+
+LEFT_HANDED = 0.1
+ASPECTS = (1.0, 3 / 4, 9 / 16, 4 / 3, 16 / 9)
+"""Height by width of the pictures that cameras take; coordinates are shares of either, so hands are stretched by it."""
+ASPECT_CHANCES = (0.35, 0.35, 0.1, 0.1, 0.1)
+ALIKE = 0.7
+"""Chance that a letter is held as the same signer of the table does, whose bones these are, and not as any other."""
+FRAMES_A_LETTER = 7.7
+"""At 30 frames/s, of an ordinary signer; a phrase of 18 letters is then 150 frames long (paper 002)."""
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedSigner:
+    """One person before one camera.
+
+    characters: what this signer can spell; angles (C, 21), turns (C, 4): how, one row each; wobble (C, 24, 24): factors
+        of the covariance of (angles, rotation vector) from one time to the next.
+    frames_a_letter: tempo; held: share of it in which the hand rests; melt: how far letters lean towards their
+        neighbours, 0 to 1; slides: chance that a doubled letter slides, and does not bounce.
+    distance: of the camera, in palm lengths; aspect: see ASPECTS; drift: of the hand, in palm lengths; tremor: of the
+        joints in radians.
+    """
+
+    name: str
+    characters: tuple[str, ...]
+    angles: Float[np.ndarray, "c 21"]
+    turns: Float[np.ndarray, "c 4"]
+    wobble: Float[np.ndarray, "c 24 24"]
+    bones: Bones
+    left_handed: bool
+    frames_a_letter: float
+    held: float
+    melt: float
+    slides: float
+    distance: float
+    aspect: float
+    drift: float
+    tremor: float
+
+
+def draw_signer(table: Handshapes, rng: np.random.Generator, name: str = "") -> GeneratedSigner:
+    """A signer who holds each letter as somebody in the table does, give or take."""
+    characters = table.characters
+    signer = int(rng.integers(len(table.base)))
+    chosen = table.choose(signer, ALIKE, rng)
+    habit = np.einsum("cij,cj->ci", table.factor, rng.standard_normal((len(characters), 24)))
+    habit[:, :21] += rng.normal(0, 0.05, 21)
+    own = table.angles[chosen] + habit[:, :21]
+    camera = rng.normal(0, 1, 3) * np.radians([10, 16, 8])
+    turns = multiply(_rotation(habit[:, 21:] + rng.normal(0, 0.12, (len(characters), 3))), _tensor(table.turns[chosen]))
+    turns = multiply(_rotation(camera).expand_as(turns), turns)
+    return GeneratedSigner(
+        name=name,
+        characters=characters,
+        angles=clamp(_tensor(own)).numpy(),
+        turns=turns.numpy(),
+        wobble=0.4 * table.factor,
+        bones=Bones(
+            base=_tensor(table.base[signer] + rng.normal(0, 0.02, (5, 3))),
+            lengths=_tensor(table.lengths[signer] * np.exp(rng.normal(0, 0.05, (5, 3)))),
+            splay=_tensor(table.splay[signer] + rng.normal(0, 0.05, 4)),
+        ),
+        left_handed=bool(rng.uniform() < LEFT_HANDED),
+        frames_a_letter=float(FRAMES_A_LETTER * np.exp(rng.normal(0, 0.22))),
+        held=float(rng.uniform(0.35, 0.7)),
+        melt=float(rng.uniform(0, 0.25)),
+        slides=float(rng.uniform()),
+        distance=float(8 * np.exp(np.clip(rng.normal(0, 0.4), -0.8, 1.2))),
+        aspect=float(rng.choice(ASPECTS, p=ASPECT_CHANCES) * np.exp(rng.normal(0, 0.05))),
+        drift=float(abs(rng.normal(0, 0.25))),
+        tremor=float(abs(rng.normal(0, 0.01))),
+    )
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(array, np.float32))
+
+
+def _rotation(vector: np.ndarray) -> torch.Tensor:
+    return axis_angle(_tensor(vector))
