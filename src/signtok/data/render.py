@@ -226,9 +226,14 @@ def render(table: Handshapes, classes: list[str], size: int, rng: np.random.Gene
         points.append(hand)
         palms.append(palm)
     scene = Scene(torch.stack(points), torch.tensor(palms))
+    return photograph(scene, size, rng)
+
+
+def photograph(scene: Scene, size: int, rng: np.random.Generator) -> UInt8[np.ndarray, "n s s 3"]:
+    """Hands of some skin, under some light, in some rooms."""
     seen = surface(scene, size)
     cover = seen.cover[..., None]
-    room = backgrounds(len(classes), size, rng)
+    room = backgrounds(len(scene.palm), size, rng)
     return photographed(cover * shaded(seen, scene.palm, rng) + (1 - cover) * room, rng)
 
 
