@@ -1,6 +1,6 @@
 """The picture of docs/hand.md: each letter as a real signer holds it, as a generated one does, and rendered.
 
-    python -m signtok.recipes.letters --data FOLDER --out docs/letters.png
+python -m signtok.recipes.letters --data FOLDER --out docs/letters.png
 """
 
 from dataclasses import dataclass
