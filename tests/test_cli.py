@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from signtok.cli import main
 from signtok.convert import encode_file
@@ -202,6 +203,64 @@ def test_train_then_use(shelf, run, tmp_path, tiny_recipe):
     before, after = (load(tmp_path / name).model.state_dict() for name in ("run", "probe"))
     changed = [name for name in after if not torch.equal(before[name], after[name])]
     assert changed == ["head.linear.weight"]  # all else is frozen, batch-norm statistics and codebooks too
+
+
+@pytest.mark.slow
+def test_train_without_data(run, tmp_path, tiny_recipe, monkeypatch):
+    """Generated signers alone: train, resume, evaluate, probe."""
+    monkeypatch.setattr("signtok.evaluation.run.PHRASES", 3)
+    monkeypatch.chdir(tmp_path)
+    command = ("train", "tiny", "--out", tmp_path / "run", "--threads", 1)
+    ended = run(*command, "--max-steps", 2)
+    assert ended.code == 0, ended.err
+    assert f"next: signtok evaluate {tmp_path / 'run'}" in ended.out
+    assert "step 3" in run(*command, "--max-steps", 3).out
+    ended = run("evaluate", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    assert "3 generated phrases" in ended.out
+    ended = run("probe", tmp_path / "run", "--out", tmp_path / "probe", "--max-steps", 1, "--threads", 1)
+    assert ended.code == 0, ended.err
+    assert_refused(run(*command, "--only", "letters_webcam"), "name their folder with --data")
+
+
+def test_generate(run, tmp_path):
+    """Any of the layouts holds the same recordings, and a seed is a corpus."""
+    for out in ("corpus", "made.npz", "one.pose"):
+        ended = run("data", "generate", "--out", tmp_path / out, "--count", 2, "--text", "jazz", "--seed", 3)
+        assert (ended.code, ended.err) == (0, "")
+        assert "2 generated recordings" in ended.out
+    corpus, made = (list(open_recordings(tmp_path / name, drop_empty=True)) for name in ("corpus", "made.npz"))
+    assert [r.text for r in made] == [r.text for r in corpus] == ["jazz", "jazz"]
+    for one, two in zip(corpus, made, strict=True):
+        np.testing.assert_array_equal(one.landmarks, two.landmarks)
+    assert all((r.source, r.licence) == ("generated", "MIT") for r in made)
+    assert {path.name for path in tmp_path.glob("*.pose")} == {"one.pose", "one-1.pose"}
+    first = (tmp_path / "made.npz").read_bytes()
+    run("data", "generate", "--out", tmp_path / "made.npz", "--count", 2, "--text", "jazz", "--seed", 3)
+    assert (tmp_path / "made.npz").read_bytes() == first
+
+
+def test_generate_pictures(run, tmp_path):
+    ended = run("data", "generate", "--out", tmp_path / "p", "--count", 30, "--pictures", 32)
+    assert (ended.code, ended.err) == (0, "")
+    assert "30 generated pictures of 29 classes" in ended.out
+    assert len(list((tmp_path / "p").iterdir())) == 29
+    assert sorted(path.name for path in (tmp_path / "p" / "A").iterdir()) == ["000000.jpg", "000029.jpg"]
+    with Image.open(tmp_path / "p" / "B" / "000001.jpg") as picture:
+        assert picture.size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--text", "Hi"), "write lower case"),
+        (("--count", 0), "at least one"),
+        (("--pictures", 16), "32 to 512"),
+    ],
+)
+def test_what_cannot_be_generated(run, tmp_path, arguments, message):
+    assert_refused(run("data", "generate", "--out", tmp_path / "o", *arguments), message)
+    assert contents(tmp_path) == {}
 
 
 # ---- what does not ----

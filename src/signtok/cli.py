@@ -57,14 +57,16 @@ def train(
 
 
 @app.command
-def probe(run: Positional[Path_], data: Path_, out: Path_, max_steps: int = 1500, threads: int = 2) -> None:
+def probe(
+    run: Positional[Path_], out: Path_, data: Path_ = Path("generated"), max_steps: int = 1500, threads: int = 2
+) -> None:
     """Ask how much of the letters a tokenizer keeps: train a linear CTC head on its frozen latents.
 
     Example: signtok probe runs/sign-rvq --data landmarks/ --out runs/sign-rvq-probe
 
     Args:
         run: a trained run.
-        data: folder that holds the sources it was trained on.
+        data: folder that holds the sources it was trained on; nothing if those were generated.
         out: the tokenizer with the probe as its head; evaluate it as any other.
         max_steps: batches to train the probe for.
         threads: CPU threads.

@@ -134,7 +134,7 @@ def rotation_vector(quaternion: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 3"]:
     return unit[..., 1:] * torch.where(sine > 1e-6, angle / sine.clamp(min=1e-12), 2.0)
 
 
-def multiply(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
+def multiply(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "*n 4"]:
     """The rotation that turns by b first and by a then."""
     real = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(-1, keepdim=True)
     a3, b3 = torch.broadcast_tensors(a[..., 1:], b[..., 1:])

@@ -84,12 +84,12 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
     that reads. Raises ValueError where the run's sources are not in `data`."""
     config = read_config(run)
     linear = config.tokenizer.head.model_copy(update={"blocks": 0})
-    known = has_known_sources(data)
-    names = [Path(source.path).stem for source in config.data.sources] if known else ()
+    names = [Path(source.path).stem for source in config.data.sources] if has_known_sources(data) else ()
+    sources = choose_sources(data, names, ()) if config.data.sources else ()
     config = config.model_copy(
         update={
             "name": f"{config.name}-probe",
-            "data": config.data.model_copy(update={"sources": choose_sources(data, names, ())}),
+            "data": config.data.model_copy(update={"sources": sources}),
             "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0, "head": linear}),
             "optim": config.optim.model_copy(update={"learning_rate": 1e-2}),
             "train": config.train.model_copy(
