@@ -46,6 +46,9 @@ def plain(fake: Faker, rng: np.random.Generator) -> str:
     return " ".join(words()[i] for i in rng.integers(len(words()), size=rng.integers(2, 6)))
 
 
+DIGITS = 0.15
+"""Share of random texts that are numbers."""
+
 KINDS = (address, phone, web, name, plain)
 CHANCES = (0.17, 0.25, 0.28, 0.15, 0.15)
 
@@ -62,7 +65,13 @@ def text_for(alphabet: str, rng: np.random.Generator) -> str:
 
 
 def letters_for(alphabet: str, count: int, rng: np.random.Generator, double: float = 0.06) -> str:
-    """Characters at random, so that none is rare and none is told by its neighbours; never two spaces."""
+    """Letters or digits at random, so that none is rare and none is told by its neighbours; never two spaces.
+
+    Not both: 0 and o, 2 and v, 6 and w are one handshape each, told apart by context alone.
+    """
+    digits = "".join(c for c in alphabet if c.isdigit())
+    others = "".join(c for c in alphabet if c.isalpha() or c == " ")
+    alphabet = digits if digits and (not others.strip() or rng.uniform() < DIGITS) else others
     picked = [alphabet[i] for i in rng.integers(len(alphabet), size=count)]
     for i in range(1, count):
         if rng.uniform() < double:
