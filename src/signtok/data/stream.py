@@ -82,7 +82,9 @@ class TrainingStream:
         nothing_real = self.bank is None and not self.recordings
         if nothing_real or rng.uniform() < self.data.generated:
             phrase = training_phrase(self.handshapes, frames, 1 - self.data.compose.words, rng)
-            recording = augmented_recording(phrase, self.data.augment, rng)
+            # Generated signers have bones and habits of their own; others on top make their letters alike (docs/log.md).
+            own = {"bone": 0.0, "finger_degrees": 0.0}
+            recording = augmented_recording(phrase, self.data.augment.model_copy(update=own), rng)
         elif self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
             recording = self.recordings[int(rng.integers(len(self.recordings)))]
             recording = excerpt(recording, LONGEST_PHRASE if recording.text else frames, rng)
