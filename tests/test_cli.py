@@ -250,6 +250,18 @@ def test_generate_pictures(run, tmp_path):
         assert picture.size == (32, 32)
 
 
+def test_demo_without_real_letters(run, tmp_path, monkeypatch):
+    """Needs no package and no file."""
+    monkeypatch.setattr("signtok.demo.sample_folder", lambda: None)
+    monkeypatch.setattr("signtok.demo.WORDS", 2)
+    ended = run("demo", "--out", tmp_path / "demo", "--word", "cab")
+    assert (ended.code, ended.err) == (0, "")
+    assert "26 generated letters" in ended.out
+    page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
+    assert "composed from generated letters" in page
+    assert "real" not in page.split("</h1>")[-1][:600]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

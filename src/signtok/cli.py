@@ -179,7 +179,8 @@ def demo(
     Example: signtok demo --word jazz
 
     Args:
-        letters: recordings of single letters, as for encode; by default those of the package spoken-to-signed.
+        letters: recordings of single letters, as for encode; by default the real ones of the package spoken-to-signed
+            where it is installed, else generated ones.
         out: folder for the page and the film.
         word: what to spell.
         tokenizer: a packaged tokenizer or the folder of one.

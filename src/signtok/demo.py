@@ -1,9 +1,9 @@
-"""The demo: real recordings of letters, spelled into a word, through the packaged tokenizer and back."""
+"""The demo: recordings of letters, spelled into a word, through the packaged tokenizer and back."""
 
 import importlib.util
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,11 @@ import numpy as np
 from signtok.config import ComposeConfig
 from signtok.convert import check_output, through_tokens
 from signtok.data.compose import place, spell, spellable
+from signtok.data.generate import phrase_of
+from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
+from signtok.data.signers import draw_signer
 from signtok.data.takes import make_bank
 from signtok.draw import draw_strip
 from signtok.evaluation.text import recognition
@@ -25,23 +28,41 @@ WORDS = 50
 SPEED = ComposeConfig(hold_frames=(5, 9), join_frames=(3, 5), hesitate=0.0)
 
 
-def sample_letters() -> Path:
-    """The 26 letters of American Sign Language that the package spoken-to-signed carries.
+@dataclass(frozen=True, eq=False)
+class Letters:
+    """Recordings of single letters, and what to call them on the page."""
 
-    Raises ValueError that says how to install it.
-    """
+    recordings: list[Recording]
+    kind: str
+
+
+def find_letters(path: Path | None) -> Letters:
+    """Those of a path; else the 26 real letters that the package spoken-to-signed carries; else generated ones."""
+    path = path or sample_folder()
+    if path is None:
+        return Letters(generated_letters(), "generated")
+    read = [recording for recording in open_recordings(path) if len(recording)]
+    named = [replace(one, name=f"letter {one.text}" if one.text else one.name) for one in read]
+    return Letters(named, "real")
+
+
+def sample_folder() -> Path | None:
+    """Where spoken-to-signed keeps its letters of American Sign Language, if it is installed."""
     found = importlib.util.find_spec(SAMPLE)
-    folders = (
-        [Path(place) / "assets" / "fingerspelling_lexicon" / "ase" for place in found.submodule_search_locations or ()]
-        if found
-        else []
-    )
-    for folder in folders:
+    for installed in (found.submodule_search_locations or ()) if found else ():
+        folder = Path(installed) / "assets" / "fingerspelling_lexicon" / "ase"
         if folder.is_dir():
             return folder
-    raise ValueError(
-        "no recordings: name some, or run pip install --no-deps spoken-to-signed==0.4.0 for 26 real letters"
-    )
+    return None
+
+
+def generated_letters(seed: int = 1) -> list[Recording]:
+    """Each letter, held for a while by one generated signer."""
+    rng = np.random.default_rng(seed)
+    signer = draw_signer(packaged_handshapes(), rng, "generated")
+    slow = replace(signer, frames_a_letter=30.0, held=0.8)
+    phrases = [phrase_of(letter, slow, rng) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    return [place(phrase, f"letter {phrase.text} (generated)") for phrase in phrases]
 
 
 def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
@@ -49,13 +70,10 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     check_output(out / "index.html", (".html",))
     started = time.monotonic()
     tokenizer = load(name)
-    letters = [
-        replace(recording, name=f"letter {recording.text}" if recording.text else recording.name)
-        for recording in open_recordings(poses or sample_letters())
-        if len(recording)
-    ]
-    print(f"tokenizer {tokenizer.name} ({tokenizer.fingerprint}), {len(letters)} recordings of letters\n")
-    phrase = spelled(letters, word.lower())
+    sample = find_letters(poses)
+    letters = sample.recordings
+    print(f"tokenizer {tokenizer.name} ({tokenizer.fingerprint}), {len(letters)} {sample.kind} letters\n")
+    phrase = spelled(sample, word.lower())
     items = [
         through_tokens(tokenizer, recording) for recording in [phrase, *sorted(letters, key=lambda r: r.text or "~")]
     ]
@@ -67,13 +85,13 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     print(f"letters      {letter_accuracy(tokenizer, letters):.0%} of the recordings are read as their letter alone")
     words = spellable("".join(sorted({recording.text or "" for recording in letters})))
     if words:
-        share = word_recognition(tokenizer, letters, words)
+        share = word_recognition(tokenizer, sample, words)
         print(f"words        {share:.2f} recognition (N-D)/N over {WORDS} words composed from them")
     reconstruction_page(
         out / "index.html",
         items,
         heading="Before and after",
-        note=f"Real recordings of fingerspelled letters through the tokens of {tokenizer.name} and back. "
+        note=f"Fingerspelled letters ({sample.kind} ones) through the tokens of {tokenizer.name} and back. "
         f"The word is composed from them.",
     )
     draw_strip([items[0].before.landmarks, items[0].after.landmarks], ["before", "after"]).save(out / "word.png")
@@ -81,10 +99,10 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     print(f"\n{time.monotonic() - started:.0f} s; look at {out / 'index.html'}")
 
 
-def spelled(letters: list[Recording], word: str, seed: int = 0) -> Recording:
+def spelled(letters: Letters, word: str, seed: int = 0) -> Recording:
     """A word composed from recordings of its letters."""
-    phrase = spell(word, make_bank(letters).signers[0], SPEED, np.random.default_rng(seed))
-    return place(phrase, name=f"{word} (composed from real letters)")
+    phrase = spell(word, make_bank(letters.recordings).signers[0], SPEED, np.random.default_rng(seed))
+    return place(phrase, name=f"{word} (composed from {letters.kind} letters)")
 
 
 def show_tokens(ids: np.ndarray, rows: int = 8) -> None:
@@ -100,7 +118,7 @@ def letter_accuracy(tokenizer: Tokenizer, letters: list[Recording]) -> float:
     return float(np.mean([read.strip() == recording.text for read, recording in zip(reads, letters, strict=True)]))
 
 
-def word_recognition(tokenizer: Tokenizer, letters: list[Recording], words: Sequence[str]) -> float:
+def word_recognition(tokenizer: Tokenizer, letters: Letters, words: Sequence[str]) -> float:
     """Recognition over some of `words`, composed from the recordings."""
     chosen = [words[i] for i in np.random.default_rng(1).integers(len(words), size=WORDS)]
     phrases = [spelled(letters, word, seed) for seed, word in enumerate(chosen)]

@@ -1,30 +1,40 @@
 """What generated signers spell: addresses, phone numbers, web addresses and names as in the Kaggle set, and words."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from faker import Faker
 
 from signtok.data.compose import words
 
+if TYPE_CHECKING:
+    from faker import Faker
+
 
 @cache
-def _faker() -> Faker:
+def _faker() -> "Faker":
+    """Raises ValueError that says how to install it."""
+    try:
+        from faker import Faker
+    except ModuleNotFoundError:
+        raise ValueError(
+            "texts need Faker: pip install 'signtok[train]', or give one (--text)"
+        ) from None
     return Faker("en_US")
 
 
-def address(fake: Faker, rng: np.random.Generator) -> str:
+def address(fake: "Faker", rng: np.random.Generator) -> str:
     """271097 bayshore boulevard"""
     return f"{rng.integers(1, 10 ** rng.integers(2, 6))} {fake.street_name()}"
 
 
-def phone(fake: Faker, rng: np.random.Generator) -> str:
+def phone(fake: "Faker", rng: np.random.Generator) -> str:
     """818-534-0702, or longer ones of other countries."""
     groups = (3, 3, 4) if rng.uniform() < 0.6 else rng.integers(2, 5, rng.integers(3, 6))
     return "-".join("".join(map(str, rng.integers(0, 10, size))) for size in groups)
 
 
-def web(fake: Faker, rng: np.random.Generator) -> str:
+def web(fake: "Faker", rng: np.random.Generator) -> str:
     """fysiotherapiedewaard.nl/585685, malee1216/8-ball-pool, www.barbazan-debat.fr"""
     kind = rng.uniform()
     if kind < 0.3:
@@ -36,12 +46,12 @@ def web(fake: Faker, rng: np.random.Generator) -> str:
     return f"{fake.user_name()}/{fake.slug().replace('-', '_' if rng.uniform() < 0.3 else '-')}"
 
 
-def name(fake: Faker, rng: np.random.Generator) -> str:
+def name(fake: "Faker", rng: np.random.Generator) -> str:
     """sherri mcdowell"""
     return f"{fake.first_name()} {fake.last_name()}"
 
 
-def plain(fake: Faker, rng: np.random.Generator) -> str:
+def plain(fake: "Faker", rng: np.random.Generator) -> str:
     """Two to five common words."""
     return " ".join(words()[i] for i in rng.integers(len(words()), size=rng.integers(2, 6)))
 
