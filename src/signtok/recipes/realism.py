@@ -46,7 +46,7 @@ class Pictures:
 
     data: Path
     """A folder with a folder of real pictures for each class."""
-    count: int = 30_000
+    count: int = 20_000
     seed: int = 0
     block: int = 44
     """Numbers in file names are cut into blocks of this many; every tenth is tested on, as in training on them."""
