@@ -221,6 +221,8 @@ def test_train_without_data(run, tmp_path, tiny_recipe, monkeypatch):
     ended = run("probe", tmp_path / "run", "--out", tmp_path / "probe", "--max-steps", 1, "--threads", 1)
     assert ended.code == 0, ended.err
     assert_refused(run(*command, "--only", "letters_webcam"), "name their folder with --data")
+    assert_refused(run(*command, "--generated", 2), "a share from 0 to 1")
+    assert_refused(run(*command, "--handshapes", tmp_path / "run" / "config.json"), "no table of handshapes")
 
 
 def test_generate(run, tmp_path):

@@ -30,6 +30,8 @@ def train(
     max_steps: int | None = None,
     only: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    generated: float | None = None,
+    handshapes: Path_ | None = None,
     seed: int = 0,
     threads: int = 2,
 ) -> None:
@@ -48,12 +50,14 @@ def train(
         max_steps: stop after this many batches.
         only: use only these sources; "permissive" means those whose weights may be given away.
         without: leave these sources out.
+        generated: share of the training sequences that generated signers spell, 0 to 1; half by default.
+        handshapes: the table that these are drawn from, by default the packaged one (signtok.recipes.handshapes).
         seed: of weights, data and dropout.
         threads: CPU threads.
     """
     from signtok.recipes.run import train_recipe
 
-    train_recipe(recipe, data, out, max_minutes, max_steps, only, without, seed, threads)
+    train_recipe(recipe, data, out, max_minutes, max_steps, only, without, generated, handshapes, seed, threads)
 
 
 @app.command

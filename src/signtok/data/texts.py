@@ -17,9 +17,7 @@ def _faker() -> "Faker":
     try:
         from faker import Faker
     except ModuleNotFoundError:
-        raise ValueError(
-            "texts need Faker: pip install 'signtok[train]', or give one (--text)"
-        ) from None
+        raise ValueError("texts need Faker: pip install 'signtok[train]', or give one (--text)") from None
     return Faker("en_US")
 
 

@@ -45,6 +45,8 @@ def train_recipe(
     max_steps: int | None,
     only: Sequence[str],
     without: Sequence[str],
+    generated: float | None,
+    handshapes: Path | None,
     seed: int,
     threads: int,
 ) -> None:
@@ -54,15 +56,24 @@ def train_recipe(
     changes = {"seed": seed, "max_minutes": max_minutes}
     if max_steps is not None:
         changes["max_steps"] = max_steps
+    data_changes: dict[str, object] = {"sources": sources, "handshapes": str(handshapes or "")}
+    if generated is not None:
+        data_changes["generated"] = check_share(generated)
     config = config.model_copy(
         update={
-            "data": config.data.model_copy(update={"sources": sources}),
+            "data": config.data.model_copy(update=data_changes),
             "train": config.train.model_copy(update=changes),
         }
     )
     run = out or Path("runs") / name
     _fit(config, run, threads)
     print(f"next: signtok evaluate {run} --data {data}")
+
+
+def check_share(generated: float) -> float:
+    if not 0 <= generated <= 1:
+        raise ValueError(f"--generated {generated}: a share from 0 to 1")
+    return generated
 
 
 def choose_sources(data: Path, only: Sequence[str], without: Sequence[str]) -> tuple[Source, ...]:
