@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from signtok.data.compose import minimum_jerk as between
-from signtok.data.fingerspelling import blend, minimum_jerk, moved, performed, poses_of, spell_out
+from signtok.config import ComposeConfig
+from signtok.data.compose import minimum_jerk, rest_to_rest
+from signtok.data.fingerspelling import blend, moved, performed, poses_of, spell_out
 from signtok.data.generate import check_text, found, generate, phrase_of, tracked, training_phrase
-from signtok.data.gestures import spellable
+from signtok.data.gestures import alphabet_of
 from signtok.data.hand_model import AVERAGE
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.kaggle import read_kaggle
@@ -17,7 +18,7 @@ from signtok.data.texts import letters_for, text_for
 from tiny import right_hand
 
 TABLE = packaged_handshapes()
-ALPHABET = spellable(TABLE.characters)
+ALPHABET = alphabet_of(TABLE.characters)
 
 
 def signer(seed=0):
@@ -103,11 +104,11 @@ def test_movement_passes_through_the_poses_and_is_smooth():
 
 def test_minimum_jerk_is_that_of_composed_phrases_and_rests_at_its_ends():
     t = np.linspace(0, 1, 1001)
-    s = minimum_jerk(t)
+    s = rest_to_rest(t)
     assert s[0] == 0
     assert s[-1] == pytest.approx(1)
     assert abs(s[1] - s[0]) < 1e-7
-    np.testing.assert_allclose(between(9), minimum_jerk(np.arange(1, 10) / 10), rtol=1e-5)
+    np.testing.assert_allclose(minimum_jerk(9), rest_to_rest(np.arange(1, 10) / 10), rtol=1e-5)
 
 
 def test_blended_rotations_take_the_shorter_way():
@@ -144,7 +145,7 @@ def test_phrases_are_in_palm_sizes():
 
 def test_training_phrases_fit_and_know_all_characters():
     rng = np.random.default_rng(0)
-    phrases = [training_phrase(TABLE, 60, 0.5, rng) for _ in range(200)]
+    phrases = [training_phrase(TABLE, 60, ComposeConfig(words=0.5), rng) for _ in range(200)]
     assert all(1 <= len(phrase.hand) <= 60 and phrase.text for phrase in phrases)
     assert set("".join(phrase.text for phrase in phrases)) >= set("abcdefghijklmnopqrstuvwxyz0123456789")
 
@@ -157,7 +158,7 @@ def test_texts_are_of_the_papers_length_and_alphabet():
     assert any("/" in text for text in texts)
     assert all(text == " ".join(text.split()) for text in texts)
     assert set(text_for("ab ", rng)) <= set("ab ")
-    assert "  " not in letters_for("ab ", 300, rng)
+    assert "  " not in letters_for("ab ", 300, ComposeConfig(), rng)
 
 
 def test_lengths_are_those_of_the_kaggle_set():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from signtok.data.gestures import gesture, spellable
+from signtok.data.gestures import alphabet_of, gesture
 from signtok.data.hand_model import LIMITS
 from signtok.data.handshapes import DELETE, packaged_handshapes, read_handshapes, write_handshapes
 from signtok.data.signers import draw_signer
@@ -15,7 +15,7 @@ TABLE = packaged_handshapes()
 def test_every_sign_is_there_and_may_be_given_away():
     assert set(TABLE.characters) == set("abcdefghijklmnopqrstuvwxyz0123456789 ") | {DELETE}
     assert set(TABLE.sources) == set(PERMISSIVE)
-    assert spellable(TABLE.characters) == "abcdefghijklmnopqrstuvwxyz0123456789 .-/_@"
+    assert alphabet_of(TABLE.characters) == "abcdefghijklmnopqrstuvwxyz0123456789 .-/_@"
 
 
 def test_means_are_hands():

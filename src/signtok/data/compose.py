@@ -57,8 +57,12 @@ def run_of(take: Take, frames: int, rng: np.random.Generator) -> Hand:
 
 def minimum_jerk(frames: int) -> Float[np.ndarray, " t"]:
     """Positions between 0 and 1 of `frames` frames strictly between rest and rest (Flash and Hogan 1985)."""
-    t = np.arange(1, frames + 1) / (frames + 1)
-    return (10 * t**3 - 15 * t**4 + 6 * t**5).astype(np.float32)
+    return rest_to_rest(np.arange(1, frames + 1) / (frames + 1)).astype(np.float32)
+
+
+def rest_to_rest(t: np.ndarray) -> np.ndarray:
+    """The share of the way that is done at share t in [0, 1] of the time, with minimum jerk."""
+    return 10 * t**3 - 15 * t**4 + 6 * t**5
 
 
 def join(before: Float[np.ndarray, "21 2"], after: Float[np.ndarray, "21 2"], frames: int, bounce: float = 0.0) -> Hand:
@@ -128,21 +132,31 @@ def random_text(signer: Signer, letters: int, config: ComposeConfig, rng: np.ran
         while len(text) < letters:
             text += (space if text else "") + known[rng.integers(len(known))]
         return text
-    picked = [alphabet[i] for i in rng.integers(len(alphabet), size=letters)]
-    for i in range(1, letters):
-        if rng.uniform() < config.double:
-            picked[i] = picked[i - 1]
+    picked = random_letters(alphabet, letters, config.double, rng)
     if space:
         picked = [" " if 0 < i < letters - 1 and rng.uniform() < config.space else c for i, c in enumerate(picked)]
     return "".join(picked)
 
 
 def pick_alphabet(signer: Signer, config: ComposeConfig, rng: np.random.Generator) -> str:
-    """Letters or digits, never mixed: 0 and o, 2 and v, 6 and w are one handshape each, told apart by context alone."""
-    characters = "".join(sorted(signer.letters.keys() - {" "}))
+    """Letters or digits, without the space."""
+    return letters_or_digits("".join(sorted(signer.letters.keys() - {" "})), config.digits, rng)
+
+
+def letters_or_digits(characters: str, digits_share: float, rng: np.random.Generator) -> str:
+    """Never mixed: 0 and o, 2 and v, 6 and w are one handshape each, told apart by context alone."""
     digits = "".join(c for c in characters if c.isdigit())
     others = "".join(c for c in characters if not c.isdigit())
-    return digits if digits and (not others or rng.uniform() < config.digits) else others
+    return digits if digits and (not others.strip() or rng.uniform() < digits_share) else others
+
+
+def random_letters(alphabet: str, count: int, double: float, rng: np.random.Generator) -> list[str]:
+    """Each as likely as any other, or with chance `double` the one before it again."""
+    picked = [alphabet[i] for i in rng.integers(len(alphabet), size=count)]
+    for i in range(1, count):
+        if rng.uniform() < double:
+            picked[i] = picked[i - 1]
+    return picked
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from signtok.data.compose import rest_to_rest
 from signtok.data.gestures import J_END, gesture, pointing
 from signtok.data.hand_model import axis_angle, clamp, joints, multiply, pinhole, rotation
 from signtok.data.signers import GeneratedSigner
@@ -120,7 +121,7 @@ def melted(poses: Poses, melt: float) -> Poses:
         return poses
     angles = poses.angles.copy()
     angles[1:-1] += melt * (0.5 * (angles[:-2] + angles[2:]) - angles[1:-1])
-    return Poses(angles, poses.turns, poses.places, poses.hold, poses.move, poses.bounce)
+    return replace(poses, angles=angles)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ def moved(poses: Poses, rng: np.random.Generator) -> Movement:
     time = np.arange(frames)[:, None] + early  # (t, movers)
     at = np.minimum(np.searchsorted(leave, time, side="right"), len(leave) - 1)  # the pose that is held or moved to
     before = np.maximum(at - 1, 0)
-    share = minimum_jerk(np.clip((time - leave[before]) / np.maximum(poses.move[at], 1e-6), 0, 1))
+    share = rest_to_rest(np.clip((time - leave[before]) / np.maximum(poses.move[at], 1e-6), 0, 1))
     share = np.where(at == 0, 1.0, share)
     finger_at, finger_before, finger_share = at[:, FINGERS], before[:, FINGERS], share[:, FINGERS]
     column = np.arange(21)
@@ -151,11 +152,6 @@ def moved(poses: Poses, rng: np.random.Generator) -> Movement:
     places = poses.places[before[:, 6]] + way * (poses.places[at[:, 6]] - poses.places[before[:, 6]])
     places[:, 1] -= poses.bounce[at[:, 6]] * 4 * (way * (1 - way))[:, 0]
     return Movement(angles, turns, places)
-
-
-def minimum_jerk(t: np.ndarray) -> np.ndarray:
-    """Share of the way at share t of the time."""
-    return t**3 * (10 - 15 * t + 6 * t * t)
 
 
 def wandering(frames: int, channels: int, rng: np.random.Generator) -> Float[np.ndarray, "t c"]:

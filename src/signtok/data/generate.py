@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool
 
+from signtok.config import ComposeConfig
 from signtok.data.compose import Phrase, place
 from signtok.data.fingerspelling import spell_out
-from signtok.data.gestures import spellable
+from signtok.data.gestures import alphabet_of
 from signtok.data.handshapes import Handshapes
 from signtok.data.recording import Recording
 from signtok.data.signers import GeneratedSigner, draw_signer
@@ -37,18 +38,19 @@ def phrase_of(text: str, signer: GeneratedSigner, rng: np.random.Generator, max_
 
 def check_text(table: Handshapes, text: str | None) -> None:
     """Raises ValueError for a text that generated signers cannot spell, and says what they can."""
-    alphabet = spellable(table.characters)
+    alphabet = alphabet_of(table.characters)
     wrong = sorted(set(text or "") - set(alphabet))
     if wrong or text == "":
         raise ValueError(f"cannot spell {''.join(wrong)!r}: write lower case, with {alphabet!r}")
 
 
-def training_phrase(table: Handshapes, frames: int, random: float, rng: np.random.Generator) -> Phrase:
-    """A new signer each time; a share `random` of the texts is of characters at random."""
+def training_phrase(table: Handshapes, frames: int, config: ComposeConfig, rng: np.random.Generator) -> Phrase:
+    """A new signer each time; texts of the Kaggle kinds have the share of words, the others are letters at random."""
     signer = draw_signer(table, rng)
-    alphabet = spellable(table.characters)
+    alphabet = alphabet_of(table.characters)
     letters = 1 + frames // 5
-    text = letters_for(alphabet, letters, rng) if rng.uniform() < random else text_for(alphabet, rng)[:letters]
+    at_random = rng.uniform() < 1 - config.words
+    text = letters_for(alphabet, letters, config, rng) if at_random else text_for(alphabet, rng)[:letters]
     return phrase_of(text.strip() or "a", signer, rng, frames)
 
 
@@ -80,7 +82,7 @@ def generate(
 ) -> Iterator[Recording]:
     """`count` recordings by signers of their own, each of `phrases_a_signer`; all of `text`, or of texts of the Kaggle
     kinds. Each depends on the seed and its number alone."""
-    alphabet = spellable(table.characters)
+    alphabet = alphabet_of(table.characters)
     for index in range(count):
         number = index // phrases_a_signer
         signer = draw_signer(table, np.random.default_rng([seed, 0, number]), f"generated-{number:05d}")

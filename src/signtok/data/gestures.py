@@ -7,6 +7,7 @@ by the index finger. They are stand-ins: a model that has learned them has not l
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -31,8 +32,8 @@ J_END = (0.0, math.sqrt(0.5), math.sqrt(0.5), 0.0)
 
 @dataclass(frozen=True)
 class Gesture:
-    """shape: whose handshape it is, by character, the first that a table has; start: whose orientation the hand comes
-    from, if not its own. path: where the hand goes in palm lengths; points: turned with the path as a finger draws."""
+    """shape: whose handshape it is, by character, the first that a table has. path: where the hand goes, in palm
+    lengths; points: the wrist turns with the path as a finger draws; swings: it turns as in a J."""
 
     shape: tuple[str, ...]
     path: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
@@ -40,6 +41,7 @@ class Gesture:
     swings: bool = False
 
 
+@cache
 def gesture(character: str) -> Gesture:
     """Of any character: without a movement it is its own handshape, held."""
     if character == "j":
@@ -49,7 +51,8 @@ def gesture(character: str) -> Gesture:
     return Gesture((character,))
 
 
-def spellable(characters: tuple[str, ...]) -> str:
+@cache
+def alphabet_of(characters: tuple[str, ...]) -> str:
     """What can be written with these handshapes."""
     every = "abcdefghijklmnopqrstuvwxyz0123456789 .-/_@"
     return "".join(c for c in every if any(shape in characters for shape in gesture(c).shape))

@@ -81,7 +81,7 @@ class TrainingStream:
     def _one(self, frames: int, rng: np.random.Generator) -> Recording:
         nothing_real = self.bank is None and not self.recordings
         if nothing_real or rng.uniform() < self.data.generated:
-            phrase = training_phrase(self.handshapes, frames, 1 - self.data.compose.words, rng)
+            phrase = training_phrase(self.handshapes, frames, self.data.compose, rng)
             # Generated signers have bones and habits of their own: others on top make their letters alike (docs/log.md)
             own = {"bone": 0.0, "finger_degrees": 0.0}
             recording = augmented_recording(phrase, self.data.augment.model_copy(update=own), rng)

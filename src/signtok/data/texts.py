@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signtok.data.compose import words
+from signtok.config import ComposeConfig
+from signtok.data.compose import letters_or_digits, random_letters, words
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -54,9 +55,6 @@ def plain(fake: "Faker", rng: np.random.Generator) -> str:
     return " ".join(words()[i] for i in rng.integers(len(words()), size=rng.integers(2, 6)))
 
 
-DIGITS = 0.15
-"""Share of random texts that are numbers."""
-
 KINDS = (address, phone, web, name, plain)
 CHANCES = (0.17, 0.25, 0.28, 0.15, 0.15)
 
@@ -72,16 +70,9 @@ def text_for(alphabet: str, rng: np.random.Generator) -> str:
             return kept
 
 
-def letters_for(alphabet: str, count: int, rng: np.random.Generator, double: float = 0.06) -> str:
-    """Letters or digits at random, so that none is rare and none is told by its neighbours; never two spaces.
-
-    Not both: 0 and o, 2 and v, 6 and w are one handshape each, told apart by context alone.
-    """
-    digits = "".join(c for c in alphabet if c.isdigit())
-    others = "".join(c for c in alphabet if c.isalpha() or c == " ")
-    alphabet = digits if digits and (not others.strip() or rng.uniform() < DIGITS) else others
-    picked = [alphabet[i] for i in rng.integers(len(alphabet), size=count)]
-    for i in range(1, count):
-        if rng.uniform() < double:
-            picked[i] = picked[i - 1]
-    return " ".join("".join(picked).split()) or alphabet.strip()[0]
+def letters_for(alphabet: str, count: int, config: ComposeConfig, rng: np.random.Generator) -> str:
+    """Letters or digits at random, so that none is rare and none is told by its neighbours; never two spaces."""
+    characters = "".join(c for c in alphabet if c.isalnum() or c == " ")
+    chosen = letters_or_digits(characters, config.digits, rng)
+    picked = random_letters(chosen, count, config.double, rng)
+    return " ".join("".join(picked).split()) or chosen.strip()[0]
