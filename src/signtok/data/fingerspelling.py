@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from signtok.data.compose import rest_to_rest
 from signtok.data.gestures import J_END, gesture, pointing
-from signtok.data.hand_model import axis_angle, clamp, joints, multiply, pinhole, rotation
+from signtok.data.hand_model import axis_angle, clamp, joints, multiply, pinhole, rotation, to_tensor
 from signtok.data.signers import GeneratedSigner
 
 FINGERS = np.repeat(np.arange(5), (5, 4, 4, 4, 4))
@@ -67,7 +67,7 @@ def poses_of(text: str, signer: GeneratedSigner, rng: np.random.Generator) -> tu
     bounce = np.zeros(len(path))
     last = np.cumsum(count) - 1
     bounce[last - count + 1] = [sign.bounce for sign in signs]
-    turns = multiply(axis_angle(_tensor(wrist)), _tensor(turns)).numpy()
+    turns = multiply(axis_angle(to_tensor(wrist)), to_tensor(turns)).numpy()
     return Poses(angles, turns, path, held * each, (1 - held) * each, bounce), last
 
 
@@ -165,9 +165,9 @@ def performed(movement: Movement, signer: GeneratedSigner, rng: np.random.Genera
     """The right hand before the camera, in palm lengths: x to the right, y up, z towards the camera, the wrist at 0."""
     frames = len(movement.angles)
     angles = movement.angles + rng.normal(0, signer.tremor, movement.angles.shape) + 0.04 * wandering(frames, 21, rng)
-    sway = axis_angle(_tensor(0.05 * wandering(frames, 3, rng)))
-    turn = rotation(multiply(sway, _tensor(movement.turns)))
-    return joints(clamp(_tensor(angles)), signer.bones) @ turn.mT
+    sway = axis_angle(to_tensor(0.05 * wandering(frames, 3, rng)))
+    turn = rotation(multiply(sway, to_tensor(movement.turns)))
+    return joints(clamp(to_tensor(angles)), signer.bones) @ turn.mT
 
 
 def filmed(movement: Movement, signer: GeneratedSigner, rng: np.random.Generator) -> Float[np.ndarray, "t 21 2"]:
@@ -192,7 +192,3 @@ def spell_out(
         text = text[:letters]
     hand = filmed(moved(melted(poses, signer.melt), rng), signer, rng)
     return text, hand[:max_frames]
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(array, np.float32))

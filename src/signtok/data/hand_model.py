@@ -8,8 +8,10 @@ angles in radians. Points are in MediaPipe's order: wrist, then four for thumb, 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 ANGLES = (
@@ -51,6 +53,11 @@ AVERAGE = Bones(
     splay=torch.tensor([0.12, 0.0, -0.12, -0.25]),
 )
 """Where a fit starts: rough proportions of an adult hand."""
+
+
+def to_tensor(array: ArrayLike) -> Tensor:
+    """float32, whatever it was."""
+    return torch.from_numpy(np.asarray(array, np.float32))
 
 
 def joints(angles: Float[Tensor, "n 21"], bones: Bones) -> Float[Tensor, "n 21 3"]:

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from signtok.data.fingerspelling import moved, performed, poses_of
+from signtok.data.hand_model import to_tensor
 from signtok.data.handshapes import DELETE, Handshapes
 from signtok.data.signers import GeneratedSigner, draw_signer
 
@@ -33,6 +34,11 @@ RADII = torch.tensor(
     ]
 ).T
 """(capsules, 2), at either end, in palm lengths."""
+
+FAR = 100.0
+"""Lower than any hand, in pictures."""
+NOWHERE = torch.linspace(-10, -11, 22)[:, None].expand(22, 3)
+"""A hand that no pixel shows."""
 
 SKIN = np.array(
     [
@@ -67,14 +73,14 @@ def still(character: str, signer: GeneratedSigner, rng: np.random.Generator) -> 
 def placed(points: Float[Tensor, "21 3"], signer: GeneratedSigner, rng: np.random.Generator) -> tuple[Tensor, float]:
     """In the picture, near its middle and filling most of it; and the palm's length there."""
     wrist_to_knuckles = points[[5, 9, 13, 17]].mean(0)
-    bend = torch.from_numpy(rng.normal(0, 0.3, 3).astype(np.float32))
+    bend = to_tensor(rng.normal(0, 0.3, 3))
     arm = -1.6 * wrist_to_knuckles / wrist_to_knuckles.norm() + bend - torch.tensor([0.0, 0.5, 0.0])
     every = torch.cat([points, arm[None]]) / (1 - points[:, 2].mean() / signer.distance)
     if signer.left_handed:
         every = every * torch.tensor([-1.0, 1.0, 1.0])
     low, high = every[:21, :2].amin(0), every[:21, :2].amax(0)
     palm = float(rng.uniform(0.42, 0.85) / (high - low).max().clamp(min=1.0))
-    centre = torch.from_numpy((0.5 + rng.normal(0, 0.06, 2)).astype(np.float32))
+    centre = to_tensor(0.5 + rng.normal(0, 0.06, 2))
     middle = (low + high) / 2
     x = (every[:, 0] - middle[0]) * palm + centre[0]
     y = (middle[1] - every[:, 1]) * palm + centre[1]
@@ -108,14 +114,8 @@ def surface(scene: Scene, size: int) -> Surface:
         top = torch.maximum(top, height)
         edge = torch.maximum(edge, gap)
     dx, dy, radius, rise, depth, _ = _capsule(scene, which, x, y)
-    normal = torch.stack([dx, dy, rise], -1) / radius[..., None].clamp(min=1e-8)
+    normal = torch.stack([dx, dy, rise], -1) / radius[..., None]
     return Surface(depth + rise, normal, (edge * size + 0.5).clamp(0, 1))
-
-
-FAR = 100.0
-"""Lower than any hand, in pictures."""
-NOWHERE = torch.linspace(-10, -11, 22)[:, None].expand(22, 3)
-"""A hand that no pixel shows."""
 
 
 def _capsule(scene: Scene, index: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
@@ -153,7 +153,7 @@ def backgrounds(count: int, size: int, rng: np.random.Generator) -> Float[Tensor
             (top, bottom), (left, right) = (np.sort(rng.integers(0, size + 1, 2)) for _ in range(2))
             picture[top:bottom, left:right] = rng.uniform(0.01, 0.95) * np.exp(rng.normal(0, 0.25, 3))
     stain = rng.normal(0, 0.3, (count, 1, 6, 6)) + rng.normal(0, 0.08, (count, 3, 6, 6))
-    coarse = torch.from_numpy(np.exp(stain).astype(np.float32))
+    coarse = to_tensor(np.exp(stain))
     stains = F.interpolate(coarse, (size, size), mode="bilinear").permute(0, 2, 3, 1)
     return torch.from_numpy(out) * stains
 
@@ -163,15 +163,15 @@ def shaded(hand: Surface, palm: Float[Tensor, " n"], rng: np.random.Generator) -
     count, normal = len(palm), hand.normal
     light = rng.normal(0, 1, (count, 3)) * [1, 0.7, 0.3] + [0, -0.6, 0.9]
     light /= np.linalg.norm(light, axis=1, keepdims=True)
-    lamp = torch.from_numpy(light.astype(np.float32))[:, None, None]
+    lamp = to_tensor(light)[:, None, None]
     facing = (normal * lamp).sum(-1).clamp(min=0)
-    gloss = torch.from_numpy(rng.uniform(0, 0.12, count).astype(np.float32))[:, None, None] * facing**12
-    ambient = torch.from_numpy(rng.uniform(0.2, 0.6, count).astype(np.float32))[:, None, None]
+    gloss = to_tensor(rng.uniform(0, 0.12, count))[:, None, None] * facing**12
+    ambient = to_tensor(rng.uniform(0.2, 0.6, count))[:, None, None]
     room = ambient * (0.35 + 0.65 * normal[..., 2])
-    deep = (_around(hand.height) - hand.height) / palm.clamp(min=1e-3)[:, None, None]
+    deep = (_around(hand.height) - hand.height) / palm[:, None, None]
     light_left = torch.exp(-1.2 * deep.clamp(min=0))
-    colour = torch.from_numpy(np.stack([skin(rng) for _ in range(count)]).astype(np.float32))[:, None, None]
-    strength = torch.from_numpy(rng.uniform(0.3, 0.9, count).astype(np.float32))[:, None, None]
+    colour = to_tensor(np.stack([skin(rng) for _ in range(count)]))[:, None, None]
+    strength = to_tensor(rng.uniform(0.3, 0.9, count))[:, None, None]
     return colour * ((room + strength * facing) * light_left)[..., None] + gloss[..., None]
 
 
@@ -184,12 +184,12 @@ def _around(height: Float[Tensor, "n s s"]) -> Float[Tensor, "n s s"]:
 def photographed(linear: Float[Tensor, "n s s 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "n s s 3"]:
     """Blur, exposure, white balance, gamma, noise and 8 bits."""
     count, size = len(linear), linear.shape[1]
-    exposure = torch.from_numpy(np.exp(rng.normal(0, 0.3, (count, 1)) + rng.normal(0, 0.08, (count, 3))))
-    picture = (linear * exposure[:, None, None].float()).permute(0, 3, 1, 2)
+    exposure = to_tensor(np.exp(rng.normal(0, 0.3, (count, 1)) + rng.normal(0, 0.08, (count, 3))))
+    picture = (linear * exposure[:, None, None]).permute(0, 3, 1, 2)
     picture = _blurred(picture, size / 64 * rng.uniform(0.2, 1.1, count))
     picture = picture.clamp(0, 1) ** (1 / 2.2)
     noise = torch.from_numpy(rng.standard_normal(picture.shape, np.float32))
-    grain = torch.from_numpy(rng.uniform(0, 0.04, count).astype(np.float32))[:, None, None, None]
+    grain = to_tensor(rng.uniform(0, 0.04, count))[:, None, None, None]
     return ((picture + grain * noise).clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
@@ -197,7 +197,7 @@ def _blurred(picture: Float[Tensor, "n 3 s s"], sigma: np.ndarray) -> Float[Tens
     """A Gaussian of its own for each picture, sigma in pixels."""
     reach = max(1, int(np.ceil(2.5 * sigma.max())))
     at = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (at / torch.from_numpy(sigma.astype(np.float32))[:, None]) ** 2)
+    kernel = torch.exp(-0.5 * (at / to_tensor(sigma)[:, None]) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None]  # (3n,1,k)
     n, _, size, _ = picture.shape
     flat = F.pad(picture.reshape(1, 3 * n, size, size), (reach, reach, reach, reach), mode="replicate")

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from signtok.data.hand_model import Bones, axis_angle, clamp, multiply
+from signtok.data.hand_model import Bones, axis_angle, clamp, multiply, to_tensor
 from signtok.data.handshapes import Handshapes
 
 LEFT_HANDED = 0.1
@@ -57,18 +56,19 @@ def draw_signer(table: Handshapes, rng: np.random.Generator, name: str = "") -> 
     habit[:, :21] += rng.normal(0, 0.05, 21)
     own = table.angles[chosen] + habit[:, :21]
     camera = rng.normal(0, 1, 3) * np.radians([10, 16, 8])
-    turns = multiply(_rotation(habit[:, 21:] + rng.normal(0, 0.12, (len(characters), 3))), _tensor(table.turns[chosen]))
-    turns = multiply(_rotation(camera).expand_as(turns), turns)
+    wrist = habit[:, 21:] + rng.normal(0, 0.12, (len(characters), 3))
+    turns = multiply(axis_angle(to_tensor(wrist)), to_tensor(table.turns[chosen]))
+    turns = multiply(axis_angle(to_tensor(camera)), turns)
     return GeneratedSigner(
         name=name,
         characters=characters,
-        angles=clamp(_tensor(own)).numpy(),
+        angles=clamp(to_tensor(own)).numpy(),
         turns=turns.numpy(),
         wobble=0.4 * table.factor,
         bones=Bones(
-            base=_tensor(table.base[signer] + rng.normal(0, 0.02, (5, 3))),
-            lengths=_tensor(table.lengths[signer] * np.exp(rng.normal(0, 0.05, (5, 3)))),
-            splay=_tensor(table.splay[signer] + rng.normal(0, 0.05, 4)),
+            base=to_tensor(table.base[signer] + rng.normal(0, 0.02, (5, 3))),
+            lengths=to_tensor(table.lengths[signer] * np.exp(rng.normal(0, 0.05, (5, 3)))),
+            splay=to_tensor(table.splay[signer] + rng.normal(0, 0.05, 4)),
         ),
         left_handed=bool(rng.uniform() < LEFT_HANDED),
         frames_a_letter=float(FRAMES_A_LETTER * np.exp(rng.normal(0, 0.22))),
@@ -80,11 +80,3 @@ def draw_signer(table: Handshapes, rng: np.random.Generator, name: str = "") -> 
         drift=float(abs(rng.normal(0, 0.25))),
         tremor=float(abs(rng.normal(0, 0.01))),
     )
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(array, np.float32))
-
-
-def _rotation(vector: np.ndarray) -> torch.Tensor:
-    return axis_angle(_tensor(vector))
