@@ -146,12 +146,20 @@ class ResidualVQ(nn.Module):
         """Move the codebooks in use towards the batch, and bring back those codes that have died."""
         levels = ids.shape[1]
         books = Codebooks(self.codebooks[:levels], self.cluster_size[:levels], self.embed_sum[:levels])
-        before = books.codes.clone()
         uses = ranks.add_up(histogram(ids.index_select(0, index), self.config.codes))
-        books.average(uses, ranks.add_up(sums), self.config)
+        sums = ranks.add_up(sums)
         if self.config.revive == "split":
+            books.average(uses, sums, self.config)
             books.split(self.config.dead_below)
-            return
+        else:
+            before = books.codes.clone()
+            books.average(uses, sums, self.config)
+            self._sample(books, before, rows, ids, index, counts)
+
+    def _sample(
+        self, books: Codebooks, before: Tensor, rows: Tensor, ids: Tensor, index: Tensor, counts: list[int]
+    ) -> None:
+        """Put dead codes onto vectors of the batch, as they reached the codes' level when the codes were `before`."""
         dead = (books.cluster_size < self.config.dead_below).nonzero()
         if len(dead):
             picks = ranks.draw(sum(counts), len(dead), rows.device) - ranks.first_row(counts)
