@@ -10,6 +10,7 @@ from tqdm import tqdm
 from signtok.atomic import atomic_path
 from signtok.config import ComposeConfig
 from signtok.data.compose import compose, place
+from signtok.data.generate import check_text, generate
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
@@ -17,6 +18,7 @@ from signtok.data.normalise import Placement
 from signtok.data.npz_file import write_npz
 from signtok.data.pose_file import write_pose
 from signtok.data.recording import Recording
+from signtok.data.render import CLASSES, pictures
 from signtok.data.takes import make_bank
 from signtok.evaluation.codes import CodeCounts
 from signtok.evaluation.reconstruction import landmark_error
@@ -203,8 +205,6 @@ def write_corpus(out: Path, recordings: Iterator[Recording]) -> None:
 
 def generate_file(out: Path, count: int, seed: int, text: str | None, gaps: bool) -> str:
     """`count` recordings of generated signers."""
-    from signtok.data.generate import check_text, generate
-
     check_corpus(out, (".npz", ".pose"))
     check_count(count)
     table = packaged_handshapes()
@@ -216,8 +216,6 @@ def generate_file(out: Path, count: int, seed: int, text: str | None, gaps: bool
 
 def generate_picture_files(out: Path, count: int, seed: int, size: int) -> str:
     """`count` pictures as OUT/CLASS/NUMBER.jpg, the classes in turn."""
-    from signtok.data.render import CLASSES, pictures
-
     check_count(count)
     made = pictures(packaged_handshapes(), count, seed, size)
     for index, (name, picture) in enumerate(tqdm(made, desc="generate", total=count, disable=None)):

@@ -5,6 +5,7 @@ The same seed gives the same phrases; see docs/formats.md for what is promised a
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
@@ -27,6 +28,11 @@ hand in 70 % of the frames."""
 GRID = 2.0**-20
 """Coordinates are rounded to this, a pixel of a picture of a million, so that the last bits of another machine's sines
 do not show."""
+
+
+def is_generated(data: Path) -> bool:
+    """Whether `data` names no file or folder, but signers who never lived."""
+    return data == Path(GENERATED) and not data.exists()
 
 
 def phrase_of(text: str, signer: GeneratedSigner, rng: np.random.Generator, max_frames: int | None = None) -> Phrase:

@@ -4,8 +4,6 @@ It was fitted to real landmarks by `signtok.recipes.handshapes`; docs/formats.md
 """
 
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from importlib.resources import as_file, files
@@ -15,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from signtok.atomic import atomic_path
+from signtok.data.npz_file import load_arrays
 
 DELETE = "\b"
 """Stands for the sign "delete" among the characters; no text has it."""
@@ -77,9 +76,9 @@ def packaged_handshapes() -> Handshapes:
 def read_handshapes(path: str | os.PathLike[str]) -> Handshapes:
     """Raises ValueError for a file that is no table of handshapes."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {f.name: stored[f.name] for f in fields(Handshapes)}
-    except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        stored = load_arrays(path)
+        arrays = {f.name: stored[f.name] for f in fields(Handshapes)}
+    except (ValueError, KeyError) as error:
         raise ValueError(f"{path} is no table of handshapes: make one with signtok.recipes.handshapes") from error
     characters, sources = (tuple(str(x) for x in arrays.pop(key)) for key in ("characters", "sources"))
     return Handshapes(characters, sources, **arrays)

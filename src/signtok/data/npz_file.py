@@ -46,7 +46,7 @@ def read_npz(
     drop_empty: leave out frames without any hand; they are counted in `frames_dropped`.
     Raises ValueError for a file that is damaged, pickled or of another layout, and for arrays that do not fit together.
     """
-    arrays = _load(path)
+    arrays = load_arrays(path)
     yield from keep_seen(_recordings(arrays, str(path), signer_ends), str(path), drop_empty)
 
 
@@ -71,7 +71,7 @@ def read_array(path: str | os.PathLike[str], drop_empty: bool = True) -> Iterato
     Raises ValueError for a file that is damaged, pickled or of another shape.
     """
     path = Path(path)
-    landmarks = landmarks_of(_load(path)["landmarks"], str(path))
+    landmarks = landmarks_of(load_arrays(path)["landmarks"], str(path))
     label = path.stem
     recording = Recording(landmarks, np.arange(len(landmarks)), name=label, text=text_of_label(label), label=label)
     yield from keep_seen([recording], str(path), drop_empty)
@@ -100,7 +100,7 @@ def write_npz(path: str | os.PathLike[str], recordings: Iterable[Recording]) -> 
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _load(path: str | os.PathLike[str]) -> Arrays:
+def load_arrays(path: str | os.PathLike[str]) -> Arrays:
     """All arrays of an .npz file; an .npy file is one called landmarks."""
     try:
         loaded = np.load(path, allow_pickle=False)

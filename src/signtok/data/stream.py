@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from signtok.config import DataConfig, TokenizerConfig
+from signtok.config import AugmentConfig, DataConfig, TokenizerConfig
 from signtok.data.augment import augmented_recording
 from signtok.data.batch import Batch
 from signtok.data.compose import compose, pick_signer, place, random_text, spell
@@ -69,6 +70,11 @@ class TrainingStream:
             one = self._one
         return collate([one(frames, rng) for _ in range(self._rows(frames))], self.tokenizer)
 
+    @cached_property
+    def _own_anatomy(self) -> AugmentConfig:
+        """Generated signers have bones and habits of their own: others on top make letters alike (docs/log.md)."""
+        return self.data.augment.model_copy(update={"bone": 0.0, "finger_degrees": 0.0})
+
     def _rows(self, frames: int) -> int:
         """As many sequences as make a batch of about batch_size ones of middling length; not over three times as many,
         for each has a price beside its frames."""
@@ -82,9 +88,7 @@ class TrainingStream:
         nothing_real = self.bank is None and not self.recordings
         if nothing_real or rng.uniform() < self.data.generated:
             phrase = training_phrase(self.handshapes, frames, self.data.compose, rng)
-            # Generated signers have bones and habits of their own: others on top make their letters alike (docs/log.md)
-            own = {"bone": 0.0, "finger_degrees": 0.0}
-            recording = augmented_recording(phrase, self.data.augment.model_copy(update=own), rng)
+            recording = augmented_recording(phrase, self._own_anatomy, rng)
         elif self.bank is None or (self.recordings and rng.uniform() < self.data.unlabelled):
             recording = self.recordings[int(rng.integers(len(self.recordings)))]
             recording = excerpt(recording, LONGEST_PHRASE if recording.text else frames, rng)

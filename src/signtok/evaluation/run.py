@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signtok.data.generate import GENERATED, generate
+from signtok.data.generate import generate, is_generated
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
@@ -18,7 +18,7 @@ from signtok.hub import Tokenizer, load
 def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
-    if data == Path(GENERATED) and not data.exists():
+    if is_generated(data):
         made = list(generate(packaged_handshapes(), PHRASES, SEED))
         groups = {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}
     elif has_known_sources(data):

@@ -7,7 +7,7 @@ import torch
 
 from signtok.build import build_experiment
 from signtok.config import Config, GroupSplit, Source
-from signtok.data.generate import GENERATED
+from signtok.data.generate import is_generated
 from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.recipes import pose
@@ -79,7 +79,7 @@ def check_share(generated: float) -> float:
 def choose_sources(data: Path, only: Sequence[str], without: Sequence[str]) -> tuple[Source, ...]:
     """The known sources in the folder `data`; or `data` itself, where it is recordings of one's own; none where it is
     "generated", for then generated signers are all."""
-    if data == Path(GENERATED) and not data.exists():
+    if is_generated(data):
         if only or without:
             raise ValueError("--only and --without choose among recorded sources; name their folder with --data")
         return ()
