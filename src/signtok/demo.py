@@ -11,7 +11,7 @@ import numpy as np
 from signtok.config import ComposeConfig
 from signtok.convert import check_output, through_tokens
 from signtok.data.compose import place, spell, spellable
-from signtok.data.generate import phrase_of
+from signtok.data.generate import GENERATED, phrase_of
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
@@ -43,7 +43,7 @@ def find_letters(path: Path | None) -> Letters:
         return Letters(generated_letters(), "generated")
     read = [recording for recording in open_recordings(path) if len(recording)]
     named = [replace(one, name=f"letter {one.text}" if one.text else one.name) for one in read]
-    return Letters(named, "real")
+    return Letters(named, "generated" if any(GENERATED in one.source for one in named) else "real")
 
 
 def sample_folder() -> Path | None:

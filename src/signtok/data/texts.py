@@ -24,7 +24,7 @@ def _faker() -> "Faker":
 
 def address(fake: "Faker", rng: np.random.Generator) -> str:
     """271097 bayshore boulevard"""
-    return f"{rng.integers(1, 10 ** rng.integers(2, 6))} {fake.street_name()}"
+    return f"{rng.integers(1, 10 ** rng.integers(2, 7))} {fake.street_name()}"
 
 
 def phone(fake: "Faker", rng: np.random.Generator) -> str:
@@ -51,12 +51,13 @@ def name(fake: "Faker", rng: np.random.Generator) -> str:
 
 
 def plain(fake: "Faker", rng: np.random.Generator) -> str:
-    """Two to five common words."""
-    return " ".join(words()[i] for i in rng.integers(len(words()), size=rng.integers(2, 6)))
+    """Three to five common words."""
+    return " ".join(words()[i] for i in rng.integers(len(words()), size=rng.integers(3, 6)))
 
 
 KINDS = (address, phone, web, name, plain)
-CHANCES = (0.17, 0.25, 0.28, 0.15, 0.15)
+CHANCES = (0.22, 0.2, 0.33, 0.1, 0.15)
+"""With these a text has 18 characters on average, as in the Kaggle set (paper 002)."""
 
 
 def text_for(alphabet: str, rng: np.random.Generator) -> str:

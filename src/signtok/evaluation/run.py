@@ -18,6 +18,8 @@ from signtok.hub import Tokenizer, load
 def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
+    if only and not has_known_sources(data):
+        raise ValueError(f"--only names known sources, and {data} holds none; leave it out")
     if is_generated(data):
         made = list(generate(packaged_handshapes(), PHRASES, SEED))
         groups = {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}

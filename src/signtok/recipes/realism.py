@@ -25,6 +25,7 @@ from signtok.data.render import CLASSES, pictures
 from signtok.data.signers import draw_signer
 from signtok.data.takes import to_takes
 from signtok.evaluation.held_out import held_out_recordings
+from signtok.recipes.views import unit
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -60,13 +61,11 @@ class Labelled:
 
 def features(hands: Float[Tensor, "n 21 2"]) -> Float[Tensor, "n 124"]:
     """Position and size taken out; and the directions of the bones."""
-    centred = hands - hands.mean(1, keepdim=True)
-    size = centred.square().sum(-1).mean(1).sqrt()[:, None, None] + 1e-3
     palm = hands[:, (0, 5, 9, 13, 17)]
     by_palm = (hands - palm.mean(1, keepdim=True)) / (palm.std(1, correction=0).norm(dim=-1)[:, None, None] + 1e-3)
     chains = torch.cat([hands[:, :1, None].expand(-1, 5, 1, 2), hands[:, 1:].unflatten(1, (5, 4))], 2)
     bones = F.normalize(chains.diff(dim=2), dim=-1)
-    return torch.cat([(centred / size).flatten(1), by_palm.clamp(-8, 8).flatten(1), bones.flatten(1)], 1)
+    return torch.cat([unit(hands).flatten(1), by_palm.clamp(-8, 8).flatten(1), bones.flatten(1)], 1)
 
 
 def generated_frames(table: Handshapes, signers: int, seed: int, each: int = 4) -> Labelled:
