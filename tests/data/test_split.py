@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signtok.config import BlockSplit, GroupSplit, SignerSplit, TakeSplit, TrainOnly
+from signtok.config import BlockSplit, GroupSplit, RandomSplit, SignerSplit, TailSplit, TakeSplit, TrainOnly
 from signtok.data.labels import take_name
 from signtok.data.recording import Recording
-from signtok.data.split import split
+from signtok.data.split import split, split_pictures
 
 
 def recording(numbers, name="A", signer=""):
@@ -42,6 +42,7 @@ def test_training_is_cut_where_a_block_without_frames_was():
     size=st.integers(1, 120),
     data=st.data(),
 )
+@settings(deadline=None)
 def test_no_training_frame_near_a_held_out_one(numbers, size, data):
     gap = data.draw(st.integers(0, size))
     parts = split([recording(sorted(numbers))], BlockSplit(size=size, gap=gap))
@@ -103,3 +104,101 @@ def test_groups_are_recordings_where_nobody_is_named():
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [24, 3, 3]
     with pytest.raises(ValueError, match="at least 3"):
         split([recording(range(3)), recording(range(3))], GroupSplit())
+
+
+# ---- pictures ----
+
+
+def pictures(numbers, classes=1):
+    """labels and numbers of that many classes, all with these numbers."""
+    return np.repeat(np.arange(classes), len(numbers)), np.tile(np.asarray(numbers, np.int64), classes)
+
+
+@given(numbers=st.sets(st.integers(0, 400), min_size=30, max_size=60), size=st.integers(1, 30), gap=st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_blocks_of_pictures_are_blocks_of_recordings(numbers, size, gap):
+    config = BlockSplit(size=size, gap=min(gap, size))
+    recordings = split([recording(sorted(numbers))], config)
+    expected = [numbers_of(part) for part in (recordings.train, recordings.validation, recordings.test)]
+    labels, numbers = pictures(sorted(numbers), classes=2)
+    if all(expected):
+        parts = split_pictures(labels, numbers, config)
+        assert parts.protocol == f"blocks of {size}"
+        assert [numbers[rows].tolist() for rows in (parts.train, parts.validation, parts.test)] == [
+            part * 2 for part in expected
+        ]
+    else:
+        with pytest.raises(ValueError, match="leaves nothing for"):
+            split_pictures(labels, numbers, config)
+
+
+@pytest.mark.parametrize(
+    ("config", "last", "train", "validation", "test"),
+    [
+        (TailSplit(), 3000, (1, 2400), (2420, 2600), (2621, 3000)),
+        (
+            TailSplit(train_to=699, validation_from=710, validation_to=780, test_from=791),
+            879,
+            (1, 699),
+            (710, 780),
+            (791, 879),
+        ),
+    ],
+)
+def test_tail(config, last, train, validation, test):
+    """First and last number of each part, which is in video order."""
+    labels, numbers = pictures(range(1, last + 1), classes=3)
+    parts = split_pictures(labels, numbers, config)
+    assert parts.protocol == f"tail from {test[0]}"
+    for rows, (first, end) in zip((parts.train, parts.validation, parts.test), (train, validation, test), strict=True):
+        assert numbers[rows].tolist() == [*range(first, end + 1)] * 3
+
+
+@given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=6), seed=st.integers(0, 9))
+@settings(deadline=None)
+def test_random_divides_every_class(counts, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    numbers = np.zeros_like(labels)
+    if max(counts) < 3:
+        with pytest.raises(ValueError, match="classes of at least 3 pictures"):
+            split_pictures(labels, numbers, RandomSplit(seed=seed))
+        return
+    parts = split_pictures(labels, numbers, RandomSplit(seed=seed))
+    rows = (parts.train, parts.validation, parts.test)
+    assert sorted(np.concatenate(rows).tolist()) == [*range(len(labels))]
+    assert all((np.diff(part) > 0).all() for part in rows)
+    for label, count in enumerate(counts):
+        train, validation, test = ((labels[part] == label).sum() for part in rows)
+        if count < 3:
+            assert (train, validation, test) == (count, 0, 0)
+        else:
+            assert abs(test - 0.2 * count) < 1
+            assert validation == max(1, round(0.04 * count))
+
+
+def test_random_says_that_it_leaks_and_follows_its_seed():
+    labels, numbers = pictures(range(100), classes=2)
+    first, again, other = (split_pictures(labels, numbers, RandomSplit(seed=seed)) for seed in (0, 0, 1))
+    assert first.protocol == "random 20%, leaking"
+    np.testing.assert_array_equal(first.test, again.test)
+    assert first.test.tolist() != other.test.tolist()
+    assert first.test[:20].tolist() != (first.test[20:] - 100).tolist(), "every class is drawn by itself"
+
+
+def test_an_empty_part_names_another_protocol():
+    labels, numbers = pictures(range(200), classes=2)
+    with pytest.raises(
+        ValueError,
+        match=r"blocks of 44 leaves nothing for test of 400 pictures with numbers from 0 to 199; "
+        r'give blocks of at most 20, or kind "random", which leaks$',
+    ):
+        split_pictures(labels, numbers, BlockSplit())
+    assert len(split_pictures(labels, numbers, BlockSplit(size=20)).test)
+    with pytest.raises(ValueError, match=r'for validation of 400 .*; give kind "random", which leaks$'):
+        split_pictures(labels, 0 * numbers, BlockSplit())
+    with pytest.raises(ValueError, match=r'tail from 2621 leaves nothing .*; give other ends, or kind "blocks"$'):
+        split_pictures(labels, numbers, TailSplit())
+    with pytest.raises(ValueError, match="gap of 11 does not fit blocks of 10"):
+        split_pictures(labels, numbers, BlockSplit(size=10, gap=11))
+    with pytest.raises(ValueError, match="train_to < validation_from <= validation_to < test_from"):
+        TailSplit(test_from=2600)

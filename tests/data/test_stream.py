@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from signtok.config import DataConfig, TokenizerConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.normalise import normalise
 from signtok.data.stream import TrainingStream, collate, validation_batches
@@ -31,11 +31,11 @@ def stream(data=None, generated=0.0, **changes):
     return TrainingStream(data=data, tokenizer=SETTINGS, **values)
 
 
-def same(one: Batch, other: Batch) -> bool:
-    return all(torch.equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Batch))
+def same(one: LandmarkBatch, other: LandmarkBatch) -> bool:
+    return all(torch.equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(LandmarkBatch))
 
 
-def texts(batch: Batch) -> list[str]:
+def texts(batch: LandmarkBatch) -> list[str]:
     return [decode_text(row[:n].tolist()) for row, n in zip(batch.text, batch.text_len, strict=True)]
 
 

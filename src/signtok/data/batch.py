@@ -1,21 +1,53 @@
 """The one thing that every data source yields and everything trainable takes."""
 
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+Rows = TypeVar("Rows", bound="Batch")
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
+    """Rows of what is trained on. x: float32 (B, ...); label: int64 (B,), the class or source that a row is of."""
+
+    x: Tensor
+    label: Int[Tensor, " b"]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def weight(self) -> int:
+        """What its means are over: batches are averaged by it."""
+        return len(self)
+
+    def to(self: Rows, device: torch.device | str) -> Rows:
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def rows(self: Rows, start: int, stop: int) -> Rows:
+        """Rows start..stop, at the same padding: the share of one process."""
+        return replace(self, **{f.name: getattr(self, f.name)[start:stop] for f in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class PictureBatch(Batch):
+    """Pictures of one size. x: float32 (B, 3, H, W) in [-1, 1]."""
+
+    x: Float[Tensor, "b 3 h w"]
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkBatch(Batch):
     """A padded batch of landmark sequences, normalised.
 
     x: float32 (B, T, K, 2), zero where `present` is False.
     mask: bool (B, T), True on real frames.
     present: bool (B, T, K), True where the landmark was seen.
     text: int64 (B, L), character ids (data/text.py), padded with BLANK; text_len: int64 (B,), 0 where unknown.
-    label: int64 (B,), the index of the source that a sequence is from.
     """
 
     x: Float[Tensor, "b t k 2"]
@@ -23,14 +55,8 @@ class Batch:
     present: Bool[Tensor, "b t k"]
     text: Int[Tensor, "b l"]
     text_len: Int[Tensor, " b"]
-    label: Int[Tensor, " b"]
 
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def to(self, device: torch.device | str) -> "Batch":
-        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-
-    def rows(self, start: int, stop: int) -> "Batch":
-        """Sequences start..stop, at the same padding: the share of one process."""
-        return replace(self, **{f.name: getattr(self, f.name)[start:stop] for f in fields(self)})
+    @property
+    def weight(self) -> int:
+        """Real frames."""
+        return int(self.mask.sum())

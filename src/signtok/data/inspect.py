@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +51,10 @@ class Inspection:
             ),
             ("no hand in", f"{self.frames_missing:.1%} of the frames"),
             ("dominant hand", f"right {self.right:.1%}, left {self.left:.1%}, neither {self.both:.1%}"),
-            ("texts", _count(self.texts)),
-            ("signers", _count(self.signers)),
-            ("licences", _count(self.licences)),
-            ("sources", _count(self.sources)),
+            ("texts", count_of(self.texts)),
+            ("signers", count_of(self.signers)),
+            ("licences", count_of(self.licences)),
+            ("sources", count_of(self.sources)),
         ]
         return "\n".join(f"{name:<14} {value}" for name, value in rows)
 
@@ -134,7 +134,7 @@ def _middle_hand(recording: Recording) -> Image.Image:
     return draw_hands(landmarks, CELL, view_box(landmarks))
 
 
-def _count(counts: dict[str, int], shown: int = 6) -> str:
+def count_of(counts: Mapping[str, int], shown: int = 6) -> str:
     """ "3: a 20, b 10, c 1"; of many, the most frequent."""
     if not counts:
         return "unknown"

@@ -8,7 +8,17 @@ from typing import assert_never
 import numpy as np
 from jaxtyping import Bool, Int
 
-from signtok.config import BlockSplit, GroupSplit, SignerSplit, Split, TakeSplit, TrainOnly
+from signtok.config import (
+    BlockSplit,
+    GroupSplit,
+    PictureSplit,
+    RandomSplit,
+    SignerSplit,
+    Split,
+    TailSplit,
+    TakeSplit,
+    TrainOnly,
+)
 from signtok.data.labels import take_number
 from signtok.data.recording import Recording
 
@@ -27,6 +37,16 @@ class Parts:
 
     def add(self, part: int, recording: Recording) -> None:
         {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}[part].append(recording)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureParts:
+    """The pictures of each part, as rising indices; `protocol` says how they were divided, for every result."""
+
+    protocol: str
+    train: Int[np.ndarray, " trains"]
+    validation: Int[np.ndarray, " validations"]
+    test: Int[np.ndarray, " tests"]
 
 
 def split(recordings: Iterable[Recording], config: Split) -> Parts:
@@ -50,28 +70,81 @@ def split(recordings: Iterable[Recording], config: Split) -> Parts:
             assert_never(config)
 
 
+def split_pictures(labels: Int[np.ndarray, " n"], numbers: Int[np.ndarray, " n"], config: PictureSplit) -> PictureParts:
+    """Divide pictures by their numbers, which are video order in every class, or at random, which leaks.
+
+    labels: the class of each picture; numbers: >= 0. Raises ValueError for a part that would be left empty, with what
+    to use instead, and for a gap that is larger than a block.
+    """
+    match config:
+        case BlockSplit():
+            protocol, part = f"blocks of {config.size}", _part_of_blocks(numbers, config)
+            largest = (numbers.max() + 1) // PERIOD
+            instead = f'give {f"blocks of at most {largest}, or " if largest else ""}kind "random", which leaks'
+        case TailSplit():
+            protocol, part = f"tail from {config.test_from}", _part_of_tail(numbers, config)
+            instead = 'give other ends, or kind "blocks"'
+        case RandomSplit():
+            protocol, part = f"random {config.test:.0%}, leaking", _part_at_random(labels, config)
+            instead = f"give classes of at least {FEWEST_GROUPS} pictures"
+        case _:
+            assert_never(config)
+    parts = PictureParts(protocol, *(np.flatnonzero(part == which) for which in (TRAIN, VALIDATION, TEST)))
+    for name in ("train", "validation", "test"):
+        if not len(getattr(parts, name)):
+            span = f"{len(numbers)} pictures with numbers from {numbers.min()} to {numbers.max()}"
+            raise ValueError(f"a split by {protocol} leaves nothing for {name} of {span}; {instead}")
+    return parts
+
+
+def _part_of_tail(numbers: Int[np.ndarray, " n"], config: TailSplit) -> Int[np.ndarray, " n"]:
+    part = np.where(numbers <= config.train_to, TRAIN, DROPPED)
+    part[(numbers >= config.validation_from) & (numbers <= config.validation_to)] = VALIDATION
+    part[numbers >= config.test_from] = TEST
+    return part
+
+
+def _part_at_random(labels: Int[np.ndarray, " n"], config: RandomSplit) -> Int[np.ndarray, " n"]:
+    rng = np.random.default_rng(config.seed)
+    part = np.full(len(labels), TRAIN)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) >= FEWEST_GROUPS:
+            part[rng.permutation(rows)] = _shares(len(rows), config)
+    return part
+
+
+def _shares(count: int, config: GroupSplit | RandomSplit) -> Int[np.ndarray, " count"]:
+    """The parts of `count` things in an order of no meaning: first test, then validation, at least one each."""
+    tests, validations = (max(1, round(share * count)) for share in (config.test, config.validation))
+    part = np.full(count, TRAIN)
+    part[:tests] = TEST
+    part[tests : tests + validations] = VALIDATION
+    return part
+
+
 def _by_blocks(recordings: Iterable[Recording], config: BlockSplit) -> Parts:
-    if not 0 <= config.gap <= config.size:
-        raise ValueError(f"a gap of {config.gap} does not fit blocks of {config.size}; give at most {config.size}")
     parts = Parts()
     for recording in recordings:
-        part = _part_of_frames(recording.frame_numbers, config)
+        part = _part_of_blocks(recording.frame_numbers, config)
         for run in _runs(part, recording.frame_numbers // config.size):
             if part[run[0]] != DROPPED:
                 piece = recording.frames(run)
                 name = f"{recording.name}@{piece.frame_numbers[0]}-{piece.frame_numbers[-1]}"
                 parts.add(int(part[run[0]]), replace(piece, name=name, frames_dropped=0))
-        assert _far_apart(recording.frame_numbers, part, config.gap)
     return parts
 
 
-def _part_of_frames(numbers: Int[np.ndarray, " t"], config: BlockSplit) -> Int[np.ndarray, " t"]:
+def _part_of_blocks(numbers: Int[np.ndarray, " t"], config: BlockSplit) -> Int[np.ndarray, " t"]:
     """Blocks with index % 10 == 9 are test, == 4 validation; training drops what lies within `gap` of either."""
+    if not 0 <= config.gap <= config.size:
+        raise ValueError(f"a gap of {config.gap} does not fit blocks of {config.size}; give at most {config.size}")
     place = numbers // config.size % PERIOD
     near = _held_out(numbers + config.gap, config) | _held_out(np.maximum(numbers - config.gap, 0), config)
     part = np.where(near, DROPPED, TRAIN)
     part[place == VALIDATION_BLOCK] = VALIDATION
     part[place == TEST_BLOCK] = TEST
+    assert _far_apart(numbers, part, config.gap)
     return part
 
 
@@ -130,10 +203,7 @@ def _by_groups(recordings: list[Recording], config: GroupSplit) -> Parts:
     order = sorted(set(keys), key=lambda key: sha256(key.encode()).digest())
     if len(order) < FEWEST_GROUPS:
         raise ValueError(f"{len(order)} recordings cannot be split in training, validation and test; give at least 3")
-    tests = max(1, round(config.test * len(order)))
-    validations = max(1, round(config.validation * len(order)))
-    part_of = dict.fromkeys(order, TRAIN)
-    part_of |= dict.fromkeys(order[:tests], TEST) | dict.fromkeys(order[tests : tests + validations], VALIDATION)
+    part_of = dict(zip(order, _shares(len(order), config).tolist(), strict=True))
     parts = Parts()
     for key, recording in zip(keys, recordings, strict=True):
         parts.add(part_of[key], recording)

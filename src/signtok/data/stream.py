@@ -9,7 +9,7 @@ import torch
 
 from signtok.config import AugmentConfig, DataConfig, TokenizerConfig
 from signtok.data.augment import augmented_recording
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.data.compose import compose, pick_signer, place, random_text, spell
 from signtok.data.generate import generate, training_phrase
 from signtok.data.handshapes import Handshapes
@@ -19,7 +19,9 @@ from signtok.data.takes import Bank
 from signtok.data.text import BLANK, encode_text
 
 
-def collate(recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels: Sequence[int] | None = None) -> Batch:
+def collate(
+    recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels: Sequence[int] | None = None
+) -> LandmarkBatch:
     """Normalised and padded to the longest."""
     texts = [encode_text(r.text) if r.text else [] for r in recordings]
     frames, letters = max(map(len, recordings)), max(1, *map(len, texts))
@@ -32,7 +34,7 @@ def collate(recordings: Sequence[Recording], tokenizer: TokenizerConfig, labels:
         x[row, :n], present[row, :n], _ = normalise(recording.landmarks, tokenizer.normalise, tokenizer.dominant)
         mask[row, :n] = True
         text[row, : len(ids)] = ids
-    return Batch(
+    return LandmarkBatch(
         x=torch.from_numpy(x),
         mask=torch.from_numpy(mask),
         present=torch.from_numpy(present),
@@ -60,7 +62,7 @@ class TrainingStream:
     batch_size: int
     seed: int
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> LandmarkBatch:
         """The batch of a step, always the same one. Its sequences are about equally long, so that little is padded."""
         rng = np.random.default_rng([self.seed, step % 2**63])
         frames = int(rng.integers(self.data.min_frames, self.data.max_frames + 1))
@@ -121,7 +123,7 @@ def validation_batches(
     tokenizer: TokenizerConfig,
     phrases: int = 128,
     batch_size: int = 32,
-) -> list[Batch]:
+) -> list[LandmarkBatch]:
     """Phrases composed of held-out takes, or real ones where there are no letters to compose of, or generated ones
     where there is nothing real; not augmented, the same ones in every run, sorted by length."""
     rng = np.random.default_rng(2024)

@@ -1,61 +1,11 @@
-"""Every setting of every experiment, with its default: here and nowhere else.
-
-A recipe returns a `Config`; it is saved beside every run and inside every checkpoint, so that one file rebuilds the
-model and its data. Nothing here imports torch: `signtok --help` has to answer at once.
-"""
+"""Settings of tokenizers of hand landmarks: paper 002 and ours."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Settings(BaseModel):
-    """Frozen, and closed: an unknown field is an error, never silently ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class BlockSplit(Settings):
-    """Contiguous blocks of frame numbers (or of take numbers): index % 10 == 9 is test, == 4 validation."""
-
-    kind: Literal["blocks"] = "blocks"
-    size: int = 44
-    gap: int = 4
-    """Training drops what lies within this many numbers of a validation or test block."""
-
-
-class TakeSplit(Settings):
-    """Takes of each letter by their number."""
-
-    kind: Literal["takes"] = "takes"
-    test_from: int = 25
-    validation_from: int = 23
-
-
-class SignerSplit(Settings):
-    """Whole signers."""
-
-    kind: Literal["signers"] = "signers"
-    test: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-
-
-class TrainOnly(Settings):
-    """A source that is used whole: to train, or (left out of training) to test."""
-
-    kind: Literal["whole"] = "whole"
-
-
-class GroupSplit(Settings):
-    """For recordings of your own: whole signers where at least three are named, else whole recordings, in a fixed
-    order that has nothing to do with their names."""
-
-    kind: Literal["groups"] = "groups"
-    test: float = Field(default=0.1, gt=0, lt=0.5)
-    validation: float = Field(default=0.1, gt=0, lt=0.5)
-
-
-Split = Annotated[BlockSplit | TakeSplit | SignerSplit | TrainOnly | GroupSplit, Field(discriminator="kind")]
+from signtok.config.base import Config, Settings
+from signtok.config.splits import Split
 
 
 class Source(Settings):
@@ -240,35 +190,9 @@ class TokenizerConfig(Settings):
         return self
 
 
-class OptimConfig(Settings):
-    """Schedule-free AdamW (Defazio et al. 2024)."""
+class LandmarkConfig(Config):
+    """A tokenizer of hand landmarks."""
 
-    learning_rate: float = 3e-3
-    warmup_steps: int = 200
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    clip: float = 4.0
-    ema_decay: float | None = None
-    """An exponential average of the weights beside the schedule-free one; it is what gets evaluated and saved."""
-
-
-class TrainConfig(Settings):
-    batch_size: int = 16
-    """Sequences of middling length; batches of shorter ones have more, of longer ones fewer, so that all are about
-    equally large."""
-    max_steps: int = 100_000
-    max_minutes: float | None = None
-    evaluate_every: int = 1000
-    checkpoint_every: int = 500
-    calibration_batches: int = 20
-    """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
-
-
-class Config(Settings):
-    name: str
+    kind: Literal["landmarks"] = "landmarks"
     data: DataConfig = DataConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
-    optim: OptimConfig = OptimConfig()
-    train: TrainConfig = TrainConfig()

@@ -1,0 +1,45 @@
+"""What the settings of every experiment share."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Frozen, and closed: an unknown field is an error, never silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OptimConfig(Settings):
+    """Schedule-free AdamW (Defazio et al. 2024)."""
+
+    learning_rate: float = 3e-3
+    warmup_steps: int = 200
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip: float = 4.0
+    ema_decay: float | None = None
+    """An exponential average of the weights beside the schedule-free one; it is what gets evaluated and saved."""
+
+
+class TrainConfig(Settings):
+    batch_size: int = 16
+    """Sequences of middling length; batches of shorter ones have more, of longer ones fewer, so that all are about
+    equally large."""
+    max_steps: int = 100_000
+    max_minutes: float | None = None
+    evaluate_every: int = 1000
+    checkpoint_every: int = 500
+    calibration_batches: int = 20
+    """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+
+
+class Config(Settings):
+    """What every experiment has, whatever it is trained on."""
+
+    name: str
+    optim: OptimConfig = OptimConfig()
+    train: TrainConfig = TrainConfig()

@@ -1,0 +1,49 @@
+"""Training pictures as a pure function of the step; and fixed validation batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+
+from signtok.config import PictureAugmentConfig
+from signtok.data.batch import PictureBatch
+from signtok.data.picture_augment import augment
+
+BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class PictureStream:
+    """Pictures drawn at random, every class as often as it is there, augmented.
+
+    pixels: uint8 (N, S, S, 3), which may lie on the disk; labels: (N,); rows: those that are trained on.
+    """
+
+    pixels: UInt8[np.ndarray, "n s s 3"]
+    labels: Int[np.ndarray, " n"]
+    rows: Int[np.ndarray, " m"]
+    augment: PictureAugmentConfig
+    batch_size: int
+    seed: int
+
+    def __call__(self, step: int) -> PictureBatch:
+        """The batch of a step, always the same one."""
+        rng = np.random.default_rng([self.seed, step % 2**63])
+        batch = to_batch(self.pixels, self.labels, np.sort(rng.choice(self.rows, self.batch_size)))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        return PictureBatch(x=augment(batch.x, self.augment, generator), label=batch.label)
+
+
+def to_batch(pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"], rows: np.ndarray) -> PictureBatch:
+    x = torch.from_numpy(np.ascontiguousarray(pixels[rows])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return PictureBatch(x=x, label=torch.from_numpy(np.ascontiguousarray(labels[rows])).long())
+
+
+def picture_batches(
+    pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"], rows: Sequence[int] | np.ndarray
+) -> list[PictureBatch]:
+    """Those rows in order, not augmented."""
+    parts = np.split(np.asarray(rows), range(BATCH, len(rows), BATCH))
+    return [to_batch(pixels, labels, part) for part in parts]
