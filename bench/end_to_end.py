@@ -2,8 +2,8 @@
 
     python bench/end_to_end.py --tokenizer fingerspelling
 
-A batch of 16 recordings of 256 frames through `Tokenizer.tokenize`, with 1 and 2 threads; medians over repeats. Where
-other programs run, the processor time tells more than the clock, so both are printed.
+A batch of 16 recordings of 256 frames through `tokenize`, with 1 and 2 threads; medians over repeats. Where other
+programs run, the processor time tells more than the clock, so both are printed.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from signtok.data.normalise import normalise
-from signtok.hub import Tokenizer, load
+from signtok.hub import LandmarkTokenizer, load_landmark_tokenizer
 
 SEQUENCES, FRAMES = 16, 256
 
@@ -41,7 +41,7 @@ def timed(run: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 
 @torch.inference_mode()
-def stages(tokenizer: Tokenizer, batch: list[np.ndarray]) -> dict[str, Callable[[], object]]:
+def stages(tokenizer: LandmarkTokenizer, batch: list[np.ndarray]) -> dict[str, Callable[[], object]]:
     """The whole, and its parts on the same data."""
     normal = [normalise(array)[:2] for array in batch]
     inputs = [(torch.from_numpy(x)[None], torch.from_numpy(present)[None]) for x, present in normal]
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", default="fingerspelling")
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
-    tokenizer, batch = load(options.tokenizer), recordings()
+    tokenizer, batch = load_landmark_tokenizer(options.tokenizer), recordings()
     frames = SEQUENCES * FRAMES
     for threads in (1, 2):
         torch.set_num_threads(threads)

@@ -1,12 +1,16 @@
 """One thread, and hands that need no data set."""
 
+import logging
 import os
+from dataclasses import dataclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 import torch
+
+from signtok.cli import main
 
 torch.set_num_threads(1)
 
@@ -35,3 +39,27 @@ def make_hand_motion(frames: int, seed: int = 0, fingers: float = 0.6) -> np.nda
 @pytest.fixture
 def hand_motion():
     return make_hand_motion
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """`main` as a shell would see it: what it prints, warnings included, and how it ends."""
+
+    def call(*arguments) -> Ended:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own would keep warnings off stderr
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return Ended(code, printed.out, printed.err)
+
+    return call

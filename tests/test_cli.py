@@ -1,11 +1,10 @@
 """Every verb, from files to files; for whatever a person can mend one line, exit code 2 and nothing half written."""
 
-import logging
 import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-from signtok.cli import main
 from signtok.convert import encode_file
 from signtok.data.corpus import Corpus
 from signtok.data.kaggle_writer import write_kaggle
@@ -25,30 +23,6 @@ from signtok.hub import load
 from signtok.recipes.pose import sign_continuous, sign_rvq, sign_rvq_ctc
 from signtok.tokens import read_tokens
 from tiny import letters, right_hand, seeded_tokenizer, shrink
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """`main` as a shell would see it: what it prints, warnings included, and how it ends."""
-
-    def call(*arguments) -> Ended:
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's own would keep warnings off stderr
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return Ended(code, printed.out, printed.err)
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +37,7 @@ def shelf(tmp_path_factory):
         seeded_tokenizer(shrink(recipe()), seed, card="# A card\n").save_pretrained(folder / name)
     write_npz(folder / "letters.npz", letters("ab", takes=1, licence="MIT", signer="ann"))
     write_kaggle(folder / "kaggle", [replace(r, name=str(i)) for i, r in enumerate(letters("ab", takes=1))])
-    encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"))
+    encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"), 16)
     return folder
 
 
@@ -367,7 +341,7 @@ BAD_RECORDINGS = {
 }
 
 
-def assert_refused(ended: Ended, message: str) -> None:
+def assert_refused(ended, message: str) -> None:
     lines = ended.err.splitlines()
     assert ended.code == 2, ended
     assert len(lines) == 1, ended.err

@@ -1,7 +1,6 @@
 """The tokenizer as people use it: arrays in and out, folders, and one clear line for what cannot be."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 
 import signtok
 from signtok.data.normalise import mirror, normalise
-from signtok.hub import Tokenizer, Tokens, load
+from signtok.hub import LandmarkTokenizer, Tokens, load
 from signtok.recipes.pose import sign_continuous, sign_rvq, sign_rvq_ctc
 from tiny import phrases, right_hand, seeded_tokenizer, shrink
 
@@ -231,8 +230,8 @@ def test_continuous_latents_go_there_and_back(hand):
     assert tok.detokenize([z])[0].shape == hand.shape
     assert isinstance(tok.read([z])[0], str)
     info = tok.info()
-    assert (info.codebooks, info.codes, info.bits_per_frame) == (0, 0, math.inf)
-    assert "continuous" in str(info)
+    assert (tok.codebooks, tok.codes, info.bits) == (0, 0, 256)
+    assert "16 numbers, 256 bits a frame" in str(info)
     with pytest.raises(ValueError, match=r"expected float latents \(T, 16\), got int64 \(3, 16\)"):
         tok.detokenize([np.zeros((3, 16), int)])
     with pytest.raises(ValueError, match=r"expected float latents \(T, 16\), got float64 \(3, 4\)"):
@@ -244,7 +243,7 @@ def test_continuous_latents_go_there_and_back(hand):
 
 def test_info(tok):
     info = tok.info()
-    assert (info.name, info.codebooks, info.codes, info.bits_per_frame) == ("sign-rvq-ctc", 4, 32, 20.0)
+    assert (info.name, tok.codebooks, tok.codes, info.bits) == ("sign-rvq-ctc", 4, 32, 20.0)
     assert info.parameters == sum(p.numel() for p in tok.model.parameters())
     assert info.reads
     assert "4 x 32, 20 bits a frame" in str(info)
@@ -273,10 +272,10 @@ def folder(tok, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("open_it", [load, Tokenizer.from_pretrained, lambda f: load(str(f)), signtok.load])
+@pytest.mark.parametrize("open_it", [load, LandmarkTokenizer.from_pretrained, lambda f: load(str(f)), signtok.load])
 def test_folders_give_the_same_tokenizer(tok, hand, folder, open_it):
     again = open_it(folder)
-    assert isinstance(again, Tokenizer)
+    assert isinstance(again, LandmarkTokenizer)
     assert again.fingerprint == tok.fingerprint
     assert again.settings == tok.settings
     assert again.card == tok.card
@@ -330,7 +329,8 @@ def test_saving_again_over_itself(tok, folder):
 
 
 def test_the_public_face_is_lazy_and_complete():
-    assert signtok.Tokenizer is Tokenizer
+    assert signtok.LandmarkTokenizer is LandmarkTokenizer
+    assert issubclass(signtok.PictureTokenizer, signtok.Tokenizer)
     assert signtok.Tokens is Tokens
     assert signtok.Batch.__name__ == "Batch"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signtok.tokens import ROWS_PER_GROUP, TokenSequence, TokenWriter, read_tokens, token_file_info
+from signtok.tokens import TokenSequence, TokenWriter, read_tokens, token_file_info
+from signtok.tokens.file import ROWS_PER_GROUP
 
 FINGERPRINT = "ab12" * 16
 CODES = 1024

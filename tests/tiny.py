@@ -9,20 +9,20 @@ import torch
 from conftest import make_hand_motion
 from signtok.config import (
     AugmentConfig,
-    Config,
     ConvolutionStem,
     CorruptConfig,
     EncoderConfig,
     HandStem,
+    LandmarkConfig,
     ResidualVQConfig,
     SqueezeformerConfig,
     TokenizerConfig,
 )
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import Recording
 from signtok.data.stream import collate
 from signtok.data.takes import Bank, make_bank
-from signtok.hub import Tokenizer
+from signtok.hub import LandmarkTokenizer
 from signtok.tokenizer.model import TokenizerModel
 
 LETTERS = "abcde"
@@ -52,7 +52,7 @@ def bank(alphabet: str = LETTERS, **fields) -> Bank:
     return make_bank(letters(alphabet, **fields))
 
 
-def shrink(config: Config) -> Config:
+def shrink(config: LandmarkConfig) -> LandmarkConfig:
     """The same experiment with the same parts, 16 channels wide and one block deep."""
     tokenizer = config.tokenizer
     encoder = tokenizer.encoder.model_copy(update={"blocks": BLOCKS, "stem": _stem(tokenizer.encoder.stem)})
@@ -79,9 +79,9 @@ def seeded_model(config: TokenizerConfig, seed: int = 0) -> TokenizerModel:
     return TokenizerModel(config)
 
 
-def seeded_tokenizer(config: Config, seed: int = 0, card: str = "") -> Tokenizer:
+def seeded_tokenizer(config: LandmarkConfig, seed: int = 0, card: str = "") -> LandmarkTokenizer:
     """With random weights, and batch-norm statistics as if it had been trained."""
-    return Tokenizer(seeded_model(config.tokenizer, seed), config, card)
+    return LandmarkTokenizer(seeded_model(config.tokenizer, seed), config, card)
 
 
 def phrases(lengths: Sequence[int], texts: Sequence[str | None] | None = None) -> list[Recording]:
@@ -94,11 +94,11 @@ def phrases(lengths: Sequence[int], texts: Sequence[str | None] | None = None) -
     return recordings
 
 
-def make_batch(config: TokenizerConfig, lengths: Sequence[int] = (20, 9, 14), **texts) -> Batch:
+def make_batch(config: TokenizerConfig, lengths: Sequence[int] = (20, 9, 14), **texts) -> LandmarkBatch:
     return collate(phrases(lengths, **texts), config)
 
 
-def padded(batch: Batch, frames: int, noise: float = 0.0) -> Batch:
+def padded(batch: LandmarkBatch, frames: int, noise: float = 0.0) -> LandmarkBatch:
     """The same sequences with more padding, which holds `noise`."""
     many, before = len(batch), batch.mask.shape[1]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from signtok.data.batch import Batch
-    from signtok.hub import Tokenizer, Tokens, load
+    from signtok.hub import LandmarkTokenizer, PictureTokenizer, Tokenizer, Tokens, load
 
-__all__ = ["Batch", "Tokenizer", "Tokens", "load"]
+__all__ = ["Batch", "LandmarkTokenizer", "PictureTokenizer", "Tokenizer", "Tokens", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when something that needs it is asked for: `signtok --help` answers at once."""
-    if name in ("Tokenizer", "Tokens", "load"):
+    if name in __all__[1:]:
         from signtok import hub
 
         return getattr(hub, name)

@@ -1,32 +1,52 @@
 """From a configuration to objects."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
+from torch import nn
 
-from signtok.config import Config
+from signtok.config import LandmarkConfig, PictureConfig
 from signtok.data.batch import Batch
+from signtok.data.generate import is_generated
 from signtok.data.handshapes import packaged_handshapes, read_handshapes
 from signtok.data.library import read_library
+from signtok.data.picture_folder import Pictures, load_pictures
+from signtok.data.picture_stream import PictureStream, picture_batches
 from signtok.data.recording import Recording
+from signtok.data.rendered import rendered_pictures
+from signtok.data.split import split_pictures
 from signtok.data.stream import TrainingStream, validation_batches
 from signtok.data.takes import make_bank
 from signtok.tokenizer.model import TokenizerModel
+from signtok.tokenizer.picture_model import PictureModel
+
+VALIDATION_PICTURES = 2048
+"""At most, evenly spaced: enough to choose weights by."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """All that `fit` takes."""
 
-    model: TokenizerModel
-    stream: TrainingStream
+    model: nn.Module
+    stream: TrainingStream | PictureStream
     validation: list[Batch]
     data_hash: str
     """Of all that is trained on: another hash is another experiment."""
 
 
-def build_experiment(config: Config) -> Experiment:
+def build_experiment(config: LandmarkConfig | PictureConfig) -> Experiment:
     """Model with seeded weights, training stream and validation batches; the configuration's sources must be there."""
+    match config:
+        case LandmarkConfig():
+            return _landmarks(config)
+        case PictureConfig():
+            return _pictures(config)
+
+
+def _landmarks(config: LandmarkConfig) -> Experiment:
     path = config.data.handshapes
     handshapes = read_handshapes(path) if path else packaged_handshapes()
     library = read_library(config.data.sources)
@@ -44,15 +64,55 @@ def build_experiment(config: Config) -> Experiment:
             batch_size=config.train.batch_size,
             seed=config.train.seed,
         ),
-        validation=validation_batches(
-            make_bank(held_out) if bank else None,
-            more_than_letters(held_out),
-            handshapes,
-            config.data,
-            config.tokenizer,
-        ),
+        validation=[
+            *validation_batches(
+                make_bank(held_out) if bank else None,
+                more_than_letters(held_out),
+                handshapes,
+                config.data,
+                config.tokenizer,
+            )
+        ],
         data_hash=library.data_hash(handshapes if config.data.generated or not library.parts else None),
     )
+
+
+def _pictures(config: PictureConfig) -> Experiment:
+    pictures = read_pictures(config)
+    parts = split_pictures(pictures.labels, pictures.numbers, config.data.split)
+    torch.manual_seed(config.train.seed)
+    return Experiment(
+        model=PictureModel(config.tokenizer),
+        stream=PictureStream(
+            pixels=pictures.pixels,
+            labels=pictures.labels,
+            rows=at_most(parts.train, pictures.labels, config.data.per_class),
+            augment=config.data.augment,
+            batch_size=config.train.batch_size,
+            seed=config.train.seed,
+        ),
+        validation=[*picture_batches(pictures.pixels, pictures.labels, spaced(parts.validation, VALIDATION_PICTURES))],
+        data_hash=pictures.hash,
+    )
+
+
+def read_pictures(config: PictureConfig) -> Pictures:
+    """Those of the configuration's folder, or rendered ones."""
+    if is_generated(Path(config.data.path)):
+        return rendered_pictures(config.data.generated, config.tokenizer.size)
+    return load_pictures(config.data.path, config.tokenizer.size)
+
+
+def spaced(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of them, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
+
+
+def at_most(rows: np.ndarray, labels: np.ndarray, per_class: int | None) -> np.ndarray:
+    """At most so many of each class, evenly spaced."""
+    if per_class is None:
+        return rows
+    return np.concatenate([spaced(rows[labels[rows] == label], per_class) for label in np.unique(labels[rows])])
 
 
 def is_letter(recording: Recording) -> bool:

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads starve each other when anything else runs
 
 import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from signtok.cli_data import Path_, data_app
+from signtok.cli_study import study_app
+from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices
 
 app = tyro.extras.SubcommandApp()
 
@@ -24,40 +26,32 @@ TokenizerName = Annotated[str, arg(metavar="NAME|FOLDER")]
 @app.command
 def train(
     recipe: Positional[str],
+    limits: OmitArgPrefixes[Limits],
+    landmarks: OmitArgPrefixes[LandmarkChoices],
+    pictures: OmitArgPrefixes[PictureChoices],
     data: Path_ = Path("generated"),
     out: Path_ | None = None,
-    max_minutes: float | None = None,
-    max_steps: int | None = None,
-    only: tuple[str, ...] = (),
-    without: tuple[str, ...] = (),
-    generated: float | None = None,
-    handshapes: Path_ | None = None,
-    seed: int = 0,
     threads: int = 2,
 ) -> None:
     """Train a tokenizer by a recipe; the same command again goes on where it was stopped.
 
     Example: signtok train sign-rvq-ctc --max-minutes 30
              signtok train sign-rvq-ctc --data landmarks/ --max-minutes 30
+             signtok train asl-image-conv --data asl_alphabet_train/ --size 64
 
     Args:
-        recipe: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper.
-        data: folder with known sources (signtok.data.sources), or recordings of your own with their texts: a Kaggle
-            folder, .pose or .npz files, a packed corpus. Single letters are composed into phrases, and generated
-            signers spell along. "generated": these alone, no data is needed.
+        recipe: of landmarks: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper; of
+            pictures: hands-conv, asl-image-conv, asl-image-ff, asl-image-ddpm.
+        data: for pictures, a folder with a folder for each class. For landmarks, a folder with known sources
+            (signtok.data.sources), or recordings of your own with their texts: a Kaggle folder, .pose or .npz files, a
+            packed corpus. Single letters are composed into phrases, and generated signers spell along. "generated":
+            these alone, or pictures that the package renders; no data is needed.
         out: folder of the run; runs/RECIPE by default.
-        max_minutes: stop after this wall time.
-        max_steps: stop after this many batches.
-        only: use only these sources; "permissive" means those whose weights may be given away.
-        without: leave these sources out.
-        generated: share of the training sequences that generated signers spell, 0 to 1; half by default.
-        handshapes: the table that these are drawn from, by default the packaged one (signtok.recipes.handshapes).
-        seed: of weights, data and dropout.
         threads: CPU threads.
     """
     from signtok.recipes.run import train_recipe
 
-    train_recipe(recipe, data, out, max_minutes, max_steps, only, without, generated, handshapes, seed, threads)
+    train_recipe(recipe, data, out, limits, landmarks, pictures, threads)
 
 
 @app.command
@@ -81,38 +75,51 @@ def probe(
 
 
 @app.command
-def encode(source: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling") -> None:
-    """Recordings to a token file (Parquet).
+def encode(
+    source: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling", bits: Literal[16, 32] = 16
+) -> None:
+    """Recordings, or a folder of pictures, to a token file (Parquet).
 
     Example: signtok encode recordings.npz --out tokens.parquet
+             signtok encode pictures/ --out tokens.parquet --tokenizer hands-conv
 
     Args:
-        source: .npz, .npy, .pose, a folder of .pose files, a Kaggle folder or parquet, or a packed corpus.
+        source: .npz, .npy, .pose, a folder of .pose files, a Kaggle folder or parquet, or a packed corpus; for a
+            tokenizer of pictures a folder of JPEG or PNG files, or one of them.
         out: the token file to write.
         tokenizer: a packaged tokenizer or the folder of one.
+        bits: of each number of a picture's latent.
     """
     from signtok.convert import encode_file
 
-    print(encode_file(source, out, tokenizer))
+    print(encode_file(source, out, tokenizer, bits))
 
 
 @app.command
 def decode(
-    tokens: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling", codebooks: int | None = None
+    tokens: Positional[Path_],
+    out: Path_,
+    tokenizer: TokenizerName = "fingerspelling",
+    codebooks: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
 ) -> None:
-    """A token file back to recordings: .npz holds all; a folder gets one .pose, .gif or .mp4 each.
+    """A token file back to recordings or pictures.
 
     Example: signtok decode tokens.parquet --out decoded.npz
 
     Args:
         tokens: a token file of the same tokenizer.
-        out: NAME.npz for all, NAME.pose, NAME.gif or NAME.mp4 (numbered where there are several).
+        out: NAME.npz for all, NAME.pose, NAME.gif or NAME.mp4 (numbered where there are several); for pictures a
+            folder.
         tokenizer: the tokenizer that made the tokens.
         codebooks: use only the first so many codebooks.
+        steps: of a decoder that samples; as it was trained by default.
+        seed: of its noise.
     """
     from signtok.convert import decode_file
 
-    print(decode_file(tokens, out, tokenizer, codebooks))
+    print(decode_file(tokens, out, tokenizer, codebooks, steps, seed))
 
 
 @app.command
@@ -122,13 +129,13 @@ def reconstruct(
     tokenizer: TokenizerName = "fingerspelling",
     limit: int = 12,
 ) -> None:
-    """Recordings through the tokens and back, side by side: one HTML page, a GIF or an MP4.
+    """Recordings or pictures through the tokens and back, side by side.
 
     Example: signtok reconstruct recordings.npz --out before-after.html
 
     Args:
         source: recordings, as for encode.
-        out: .html shows up to `limit` recordings; .gif and .mp4 the first.
+        out: .html shows up to `limit` recordings; .gif and .mp4 the first; .png and .jpg up to `limit` pictures.
         tokenizer: a packaged tokenizer or the folder of one.
         limit: how many recordings to show.
     """
@@ -143,8 +150,10 @@ def evaluate(
     data: Path_ = Path("generated"),
     out: Path_ | None = None,
     only: tuple[str, ...] = (),
+    inception: Path_ | None = None,
+    clip: Path_ | None = None,
 ) -> None:
-    """Scores with intervals: movement on held-out takes, reading on phrases composed of them, health of the codes.
+    """Scores with intervals: of landmarks movement, reading and the health of the codes; of pictures MSE to FD.
 
     Example: signtok evaluate fingerspelling --data landmarks/ --only letters_webcam
 
@@ -154,10 +163,28 @@ def evaluate(
             who never lived.
         out: also write the scores as JSON.
         only: these sources alone; one that was trained on is tested on its held-out part, any other whole.
+        inception: weights of InceptionV3 (.safetensors), for FID and KID of pictures.
+        clip: weights of a CLIP vision model (.safetensors), for CMMD.
     """
     from signtok.evaluation.run import evaluate_path
 
-    print(evaluate_path(tokenizer, data, out, only))
+    print(evaluate_path(tokenizer, data, out, only, inception, clip))
+
+
+@app.command
+def report(runs: Positional[tuple[Path_, ...]], out: Path_ = Path("report.html"), data: Path_ | None = None) -> None:
+    """Compare runs on one page: their scores, curves, reconstructions and worst cases.
+
+    Example: signtok report runs/asl-image-ff runs/asl-image-conv --out report.html
+
+    Args:
+        runs: folders of runs; their scores are written by: signtok evaluate RUN --data FOLDER --out RUN/scores.json
+        out: the page to write; it needs no network.
+        data: folder of pictures to reconstruct; by default what each run was trained on, if it is there.
+    """
+    from signtok.report.page import report_runs
+
+    print(report_runs(runs, data, out))
 
 
 @app.command
@@ -198,7 +225,15 @@ DESCRIPTION = """Learned tokenizers for signing hands: recordings to tokens and 
 
 Start with:  signtok info fingerspelling
              signtok reconstruct recordings.npz --out before-after.html
+
+Also: signtok data inspect | compose | generate | pack
+      signtok study make | serve | report
 """
+
+SUB_APPS = {
+    "data": (data_app, "Look at recordings; compose, generate and pack them."),
+    "study": (study_app, "Let people rate reconstructions: make a study, serve its page, report what they said."),
+}
 
 
 @contextmanager
@@ -218,18 +253,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with warnings_at_the_end():
-            if arguments[:1] == ["data"]:
-                data_app.cli(
-                    prog="signtok data",
-                    args=arguments[1:],
-                    description="Look at recordings; compose, generate and pack them.",
-                )
+            if arguments and arguments[0] in SUB_APPS:
+                sub_app, description = SUB_APPS[arguments[0]]
+                sub_app.cli(prog=f"signtok {arguments[0]}", args=arguments[1:], description=description)
             else:
-                app.cli(
-                    prog="signtok",
-                    args=arguments,
-                    description=DESCRIPTION + "\nAlso: signtok data inspect | compose | generate | pack",
-                )
+                app.cli(prog="signtok", args=arguments, description=DESCRIPTION)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -13,20 +13,29 @@ Path_ = Annotated[Path, arg(metavar="PATH")]
 
 @data_app.command(name="inspect")
 def inspect_(path: Positional[Path_], sheet: Path_ | None = Path("contact-sheet.png")) -> None:
-    """Counts, lengths, missing landmarks, handedness; and a contact sheet.
+    """Counts, lengths, missing landmarks, handedness; of pictures their classes, sizes and faults; and a contact sheet.
 
     Example: signtok data inspect recordings.npz --sheet sheet.png
+             signtok data inspect pictures/
 
     Args:
-        path: recordings, as for encode.
-        sheet: where to draw one hand of each label; None draws none.
+        path: recordings, as for encode, or a folder with a folder of pictures for each class.
+        sheet: where to draw one hand, or a row of pictures, of each label; None draws none.
     """
     from signtok.data.inspect import contact_sheet, inspect
+    from signtok.data.inspect_pictures import inspect_pictures, is_picture_folder, picture_sheet
     from signtok.data.landmarks import open_recordings
 
-    print(inspect(open_recordings(path, drop_empty=True)))
+    if is_picture_folder(path):
+        pictures = inspect_pictures(path)
+        print(pictures)
+        if sheet is not None:
+            picture_sheet(pictures.files, sheet)
+    else:
+        print(inspect(open_recordings(path, drop_empty=True)))
+        if sheet is not None:
+            contact_sheet(open_recordings(path), sheet)
     if sheet is not None:
-        contact_sheet(open_recordings(path), sheet)
         print(f"\ndrawn in {sheet}")
 
 

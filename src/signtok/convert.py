@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -9,6 +10,7 @@ from tqdm import tqdm
 
 from signtok.atomic import atomic_path
 from signtok.config import ComposeConfig
+from signtok.convert_pictures import decode_pictures, encode_pictures, reconstruct_pictures
 from signtok.data.compose import compose, place
 from signtok.data.generate import check_text, generate
 from signtok.data.handshapes import packaged_handshapes
@@ -23,7 +25,7 @@ from signtok.data.takes import make_bank
 from signtok.evaluation.codes import CodeCounts
 from signtok.evaluation.reconstruction import landmark_error
 from signtok.film import write_gif, write_mp4
-from signtok.hub import Tokenizer, Tokens, load
+from signtok.hub import LandmarkTokenizer, PictureTokenizer, Tokens, load
 from signtok.report import PageItem, reconstruction_page
 from signtok.tokens import TokenSequence, TokenWriter, read_tokens
 
@@ -50,7 +52,7 @@ def to_sequence(recording: Recording, tokens: Tokens) -> TokenSequence:
     )
 
 
-def to_recording(tokenizer: Tokenizer, sequence: TokenSequence, codebooks: int | None) -> Recording:
+def to_recording(tokenizer: LandmarkTokenizer, sequence: TokenSequence, codebooks: int | None) -> Recording:
     """The movement that a row of a token file stands for."""
     placement = Placement((sequence.mean_x, sequence.mean_y), (sequence.scale_x, sequence.scale_y), sequence.mirrored)
     landmarks = tokenizer.detokenize([Tokens(sequence.ids, placement)], codebooks)[0]
@@ -74,15 +76,22 @@ def check_output(out: Path, suffixes: tuple[str, ...]) -> None:
         raise ValueError(f"{out} is a folder; name a file")
 
 
-def discrete(tokenizer: Tokenizer) -> Tokenizer:
+def discrete(tokenizer: LandmarkTokenizer) -> LandmarkTokenizer:
     if tokenizer.codebooks == 0:
         raise ValueError(f"tokenizer {tokenizer.name} is continuous and has no ids to write; use one with codebooks")
     return tokenizer
 
 
-def encode_file(source: Path, out: Path, name: str) -> str:
+def encode_file(source: Path, out: Path, name: str, bits: Literal[16, 32]) -> str:
+    """A token file of whatever the tokenizer takes."""
     check_output(out, (".parquet",))
-    tokenizer = discrete(load(name))
+    tokenizer = load(name)
+    if isinstance(tokenizer, PictureTokenizer):
+        return encode_pictures(tokenizer, source, out, bits)
+    return encode_recordings(discrete(tokenizer), source, out)
+
+
+def encode_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path) -> str:
     counts = CodeCounts(tokenizer.codebooks, tokenizer.codes)
     recordings = frames = dropped = 0
     writer = TokenWriter(out, tokenizer.name, tokenizer.fingerprint, tokenizer.codebooks, tokenizer.codes)
@@ -106,9 +115,20 @@ def encode_file(source: Path, out: Path, name: str) -> str:
     )
 
 
-def decode_file(path: Path, out: Path, name: str, codebooks: int | None) -> str:
+def decode_file(path: Path, out: Path, name: str, codebooks: int | None, steps: int | None, seed: int) -> str:
+    """What a token file stands for."""
+    tokenizer = load(name)
+    if isinstance(tokenizer, PictureTokenizer):
+        if codebooks is not None:
+            raise ValueError(f"--codebooks: {tokenizer.name} has none; leave it out")
+        return decode_pictures(tokenizer, path, out, steps, seed)
+    if steps is not None:
+        raise ValueError(f"--steps: {tokenizer.name} does not sample; leave it out")
+    return decode_recordings(discrete(tokenizer), path, out, codebooks)
+
+
+def decode_recordings(tokenizer: LandmarkTokenizer, path: Path, out: Path, codebooks: int | None) -> str:
     check_output(out, (".npz", ".pose", *FILMS))
-    tokenizer = discrete(load(name))
     sequences = read_tokens(path, tokenizer.fingerprint, tokenizer.name)
     recordings = (to_recording(tokenizer, s, codebooks) for s in tqdm(sequences, desc="decode", disable=None))
     if out.suffix.lower() == ".npz":
@@ -135,12 +155,12 @@ def _write_one(recording: Recording, out: Path) -> Path:
     return out
 
 
-def through_tokens(tokenizer: Tokenizer, recording: Recording) -> PageItem:
+def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageItem:
     """A recording before and after, with its tokens, what was read and the error."""
     tokens = tokenizer.tokenize([recording.landmarks])[0]
     after = to_recording(tokenizer, to_sequence(recording, tokens), None)
     error = landmark_error(recording.landmarks, after.landmarks)
-    bits = tokenizer.info().bits_per_frame
+    bits = tokenizer.info().bits
     return PageItem(
         title=recording.name or recording.label or "recording",
         before=recording,
@@ -157,8 +177,15 @@ def through_tokens(tokenizer: Tokenizer, recording: Recording) -> PageItem:
 
 
 def reconstruct_file(source: Path, out: Path, name: str, limit: int) -> str:
+    """Before and after, to look at."""
+    tokenizer = load(name)
+    if isinstance(tokenizer, PictureTokenizer):
+        return reconstruct_pictures(tokenizer, source, out, limit)
+    return reconstruct_recordings(discrete(tokenizer), source, out, limit)
+
+
+def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path, limit: int) -> str:
     check_output(out, (".html", *FILMS))
-    tokenizer = discrete(load(name))
     items = []
     for recording in open_recordings(source):
         if len(recording):

@@ -20,7 +20,7 @@ from signtok.data.takes import make_bank
 from signtok.draw import draw_strip
 from signtok.evaluation.text import recognition
 from signtok.film import write_gif
-from signtok.hub import Tokenizer, load
+from signtok.hub import LandmarkTokenizer, load_landmark_tokenizer
 from signtok.report import reconstruction_page
 
 SAMPLE = "spoken_to_signed"
@@ -69,7 +69,7 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     """Prints tokens, bit rate and what was read; writes OUT/index.html, OUT/word.gif and OUT/word.png."""
     check_output(out / "index.html", (".html",))
     started = time.monotonic()
-    tokenizer = load(name)
+    tokenizer = load_landmark_tokenizer(name)
     sample = find_letters(poses)
     letters = sample.recordings
     print(f"tokenizer {tokenizer.name} ({tokenizer.fingerprint}), {len(letters)} {sample.kind} letters\n")
@@ -112,13 +112,13 @@ def show_tokens(ids: np.ndarray, rows: int = 8) -> None:
     print()
 
 
-def letter_accuracy(tokenizer: Tokenizer, letters: list[Recording]) -> float:
+def letter_accuracy(tokenizer: LandmarkTokenizer, letters: list[Recording]) -> float:
     """Share of single-letter recordings that are read as that letter and nothing else."""
     reads = tokenizer.read([recording.landmarks for recording in letters])
     return float(np.mean([read.strip() == recording.text for read, recording in zip(reads, letters, strict=True)]))
 
 
-def word_recognition(tokenizer: Tokenizer, letters: Letters, words: Sequence[str]) -> float:
+def word_recognition(tokenizer: LandmarkTokenizer, letters: Letters, words: Sequence[str]) -> float:
     """Recognition over some of `words`, composed from the recordings."""
     chosen = [words[i] for i in np.random.default_rng(1).integers(len(words), size=WORDS)]
     phrases = [spelled(letters, word, seed) for seed, word in enumerate(chosen)]

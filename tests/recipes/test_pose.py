@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from signtok.config import AugmentConfig, Config, CorruptConfig, NoBottleneck
+from signtok.config import AugmentConfig, CorruptConfig, LandmarkConfig, NoBottleneck
 from signtok.hub import load
 from signtok.recipes.run import RECIPES, find_recipe
 from signtok.tokenizer.model import TokenizerModel
@@ -18,7 +18,7 @@ def test_names_are_the_functions(recipe):
     config = recipe()
     assert config.name == recipe.__name__.replace("_", "-")
     assert find_recipe(config.name) == config
-    assert Config.model_validate_json(config.model_dump_json()) == config
+    assert LandmarkConfig.model_validate_json(config.model_dump_json()) == config
 
 
 def test_the_issues_recipes_are_there():
@@ -29,7 +29,7 @@ def test_the_issues_recipes_are_there():
 
 
 def test_unknown_recipe_lists_them():
-    with pytest.raises(ValueError, match=r"^unknown recipe 'sign'; the recipes are: sign-rvq-ctc, .*fingerspelling$"):
+    with pytest.raises(ValueError, match=r"^unknown recipe 'sign'; .*: sign-rvq-ctc, .*fingerspelling, .*hands-conv$"):
         find_recipe("sign")
 
 

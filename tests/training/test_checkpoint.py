@@ -105,8 +105,11 @@ def test_tied_weights_are_kept(tmp_path):
 
 
 def test_unknown_field_in_config_is_one_line(tmp_path):
-    (tmp_path / "config.json").write_text('{"name": "x", "colour": 1}')
+    (tmp_path / "config.json").write_text('{"name": "x", "kind": "landmarks", "colour": 1}')
     with pytest.raises(ValueError, match=r"config\.json: colour: Extra inputs are not permitted$"):
+        checkpoint.read_config(tmp_path)
+    (tmp_path / "config.json").write_text('{"name": "x"}')
+    with pytest.raises(ValueError, match=r"config\.json: kind is missing"):
         checkpoint.read_config(tmp_path)
     with pytest.raises(ValueError, match="no such file, so"):
         checkpoint.read_config(tmp_path / "nowhere")

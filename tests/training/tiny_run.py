@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from signtok.config import Config, OptimConfig, TrainConfig
-from signtok.data.batch import Batch
+from signtok.config import LandmarkConfig, OptimConfig, TrainConfig
+from signtok.data.batch import LandmarkBatch
 from signtok.training.fit import FitResult, fit
 
 
@@ -29,7 +29,7 @@ class Tiny(nn.Module):
         self.unused = nn.Parameter(torch.ones(3))
         self.register_buffer("codebook", torch.zeros(4))
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, batch: LandmarkBatch) -> tuple[Tensor, dict[str, Tensor]]:
         x = batch.x[batch.mask].flatten(1)  # (N, 4)
         if self.training and not self.frozen:
             self.codebook.lerp_(x.mean(0) + torch.randn(4), 0.1)
@@ -38,18 +38,20 @@ class Tiny(nn.Module):
         return loss, {"mse": loss.detach()}
 
 
-def make_batch(step: int) -> Batch:
+def make_batch(step: int) -> LandmarkBatch:
     """6 sequences of up to 9 frames of 2 landmarks."""
     generator = torch.Generator().manual_seed(step)
     mask = torch.arange(9) < torch.randint(2, 10, (6, 1), generator=generator)
     x = torch.randn(6, 9, 2, 2, generator=generator) * mask[..., None, None]
     text = torch.zeros(6, 1, dtype=torch.int64)
-    return Batch(x, mask, mask[..., None].expand(6, 9, 2).clone(), text, text[:, 0], text[:, 0])
+    length = text[:, 0]
+    present = mask[..., None].expand(6, 9, 2).clone()
+    return LandmarkBatch(x=x, mask=mask, present=present, text=text, text_len=length, label=length)
 
 
-def make_config(max_steps: int = 60, ema: float | None = None, **train: float | str) -> Config:
+def make_config(max_steps: int = 60, ema: float | None = None, **train: float | str) -> LandmarkConfig:
     settings = {"evaluate_every": 15, "checkpoint_every": 8, "calibration_batches": 3, "precision": "fp32", **train}
-    return Config(
+    return LandmarkConfig(
         name="tiny",
         optim=OptimConfig(learning_rate=0.03, warmup_steps=10, ema_decay=ema),
         train=TrainConfig(max_steps=max_steps, **settings),
@@ -59,7 +61,7 @@ def make_config(max_steps: int = 60, ema: float | None = None, **train: float | 
 VALIDATION = [make_batch(10**6 + i) for i in range(3)]
 
 
-def run_tiny(run: Path, config: Config | None = None, stream=make_batch) -> FitResult:
+def run_tiny(run: Path, config: LandmarkConfig | None = None, stream=make_batch) -> FitResult:
     torch.manual_seed(0)
     return fit(Tiny(), stream, VALIDATION, config or make_config(), run)
 
@@ -96,7 +98,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     pause = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 
-    def slow_stream(step: int) -> Batch:
+    def slow_stream(step: int) -> LandmarkBatch:
         time.sleep(pause)
         return make_batch(step)
 

@@ -7,46 +7,31 @@ import numpy as np
 
 from signtok.data.recording import Recording
 from signtok.evaluation.codes import CodeCounts
+from signtok.evaluation.measured import Measured
 from signtok.evaluation.reconstruction import landmark_error
-from signtok.evaluation.score import Ratio, Score, score
+from signtok.evaluation.score import Ratio, Score
 from signtok.evaluation.text import recognition
-from signtok.hub import Tokenizer, Tokens
-from signtok.training.checkpoint import git_commit
+from signtok.hub import LandmarkTokenizer, Tokens
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class Encoded(Measured):
     """Recordings and their tokens, encoded once for all measures."""
 
-    tokenizer: Tokenizer
+    tokenizer: LandmarkTokenizer
     recordings: Sequence[Recording]
     tokens: Sequence[Tokens]
-    what: str
-
-    def score(
-        self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1.0
-    ) -> Score:
-        return score(
-            name,
-            ratios,
-            unit=unit,
-            direction="higher" if higher else "lower",
-            signature=f"{self.what}|{detail}",
-            commit=git_commit() or "",
-            fingerprint=self.tokenizer.fingerprint,
-            scale=scale,
-        )
 
     def levels(self) -> list[int | None]:
         """1 ... Q codebooks; a continuous tokenizer has nothing to leave out."""
         return list(range(1, self.tokenizer.codebooks + 1)) or [None]
 
 
-def encode_all(tokenizer: Tokenizer, recordings: Iterable[Recording], what: str) -> Encoded:
+def encode_all(tokenizer: LandmarkTokenizer, recordings: Iterable[Recording], what: str) -> Encoded:
     kept = list(recordings)
     if not kept:
         raise ValueError(f"{what}: no recordings to evaluate")
-    return Encoded(tokenizer, kept, tokenizer.tokenize([recording.landmarks for recording in kept]), what)
+    return Encoded(tokenizer, what, kept, tokenizer.tokenize([recording.landmarks for recording in kept]))
 
 
 def movement_scores(encoded: Encoded) -> list[Score]:

@@ -14,7 +14,7 @@ from signtok.data.sources import find_sources
 from signtok.data.takes import make_bank
 from signtok.evaluation.evaluate import Encoded, code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.score import Score
-from signtok.hub import Tokenizer
+from signtok.hub import LandmarkTokenizer
 
 PHRASES = 200
 SEED = 20241112
@@ -29,7 +29,7 @@ class SourceTest:
     composed: Encoded | None
 
 
-def trained_on(tokenizer: Tokenizer) -> set[str]:
+def trained_on(tokenizer: LandmarkTokenizer) -> set[str]:
     """Names of the sources that the tokenizer has seen."""
     return {Path(source.path).stem for source in tokenizer.settings.data.sources}
 
@@ -40,7 +40,7 @@ def held_out_recordings(folder: str, source: str, seen: bool) -> list[Recording]
     return library.test() if seen else library.train() + library.validation() + library.test()
 
 
-def evaluate_source(tokenizer: Tokenizer, folder: str, source: str) -> SourceTest:
+def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str) -> SourceTest:
     """Movement on takes, reading on phrases composed of them. Raises ValueError where nothing is held out."""
     seen = source in trained_on(tokenizer)
     recordings = held_out_recordings(folder, source, seen)
@@ -58,7 +58,9 @@ def evaluate_source(tokenizer: Tokenizer, folder: str, source: str) -> SourceTes
     return SourceTest(f"{source}, {part}", scores, composed)
 
 
-def evaluate_sources(tokenizer: Tokenizer, folder: str, names: Collection[str] | None) -> dict[str, list[Score]]:
+def evaluate_sources(
+    tokenizer: LandmarkTokenizer, folder: str, names: Collection[str] | None
+) -> dict[str, list[Score]]:
     """Each source apart, and the health of the codes over all their phrases together.
 
     Without names: all that lie in the folder, but for those that were trained on whole.
@@ -73,5 +75,5 @@ def evaluate_sources(tokenizer: Tokenizer, folder: str, names: Collection[str] |
     if composed and tokenizer.codebooks:
         recordings = [recording for one in composed for recording in one.recordings]
         tokens = [ids for one in composed for ids in one.tokens]
-        groups["codes, all together"] = code_scores(Encoded(tokenizer, recordings, tokens, "codes|all together"))
+        groups["codes, all together"] = code_scores(Encoded(tokenizer, "codes|all together", recordings, tokens))
     return groups

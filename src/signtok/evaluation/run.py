@@ -11,28 +11,46 @@ from signtok.data.sources import has_known_sources
 from signtok.data.split import split
 from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.held_out import PHRASES, SEED, evaluate_sources
+from signtok.evaluation.run_pictures import evaluate_pictures
 from signtok.evaluation.score import Score, table, write_scores
-from signtok.hub import Tokenizer, load
+from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 
 
-def evaluate_path(name: str, data: Path, out: Path | None, only: Sequence[str]) -> str:
+def evaluate_path(
+    name: str, data: Path, out: Path | None, only: Sequence[str], inception: Path | None, clip: Path | None
+) -> str:
     """The scores as one table a source; also to `out` as JSON, if given."""
     tokenizer = load(name)
+    if isinstance(tokenizer, PictureTokenizer):
+        if only:
+            raise ValueError(f"--only names sources of landmarks, and {tokenizer.name} is of pictures; leave it out")
+        groups = evaluate_pictures(tokenizer, data, inception, clip)
+    else:
+        if inception or clip:
+            raise ValueError(f"--inception and --clip judge pictures, and {tokenizer.name} is of landmarks")
+        groups = landmark_groups(tokenizer, data, only)
+    if out is not None:
+        write_scores(out, [score for scores in groups.values() for score in scores])
+    return "\n\n".join(f"{group}\n\n{table(scores, digits(scores))}" for group, scores in groups.items())
+
+
+def digits(scores: Sequence[Score]) -> int:
+    """Squared errors of pictures are small."""
+    return 5 if any(score.name.startswith("MSE") for score in scores) else 3
+
+
+def landmark_groups(tokenizer: LandmarkTokenizer, data: Path, only: Sequence[str]) -> dict[str, list[Score]]:
     if only and not has_known_sources(data):
         raise ValueError(f"--only names known sources, and {data} holds none; leave it out")
     if is_generated(data):
         made = list(generate(packaged_handshapes(), PHRASES, SEED))
-        groups = {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}
-    elif has_known_sources(data):
-        groups = evaluate_sources(tokenizer, str(data), only or None)
-    else:
-        groups = {data.name: evaluate_recordings(tokenizer, data)}
-    if out is not None:
-        write_scores(out, [score for scores in groups.values() for score in scores])
-    return "\n\n".join(f"{group}\n\n{table(scores)}" for group, scores in groups.items())
+        return {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}
+    if has_known_sources(data):
+        return evaluate_sources(tokenizer, str(data), only or None)
+    return {data.name: evaluate_recordings(tokenizer, data)}
 
 
-def evaluate_recordings(tokenizer: Tokenizer, data: Path) -> list[Score]:
+def evaluate_recordings(tokenizer: LandmarkTokenizer, data: Path) -> list[Score]:
     """Any recordings: movement of all, reading of those whose text is known. Of recordings that the tokenizer was
     trained on, the test part alone."""
     recordings = [recording for recording in open_recordings(data) if len(recording)]
@@ -43,7 +61,7 @@ def evaluate_recordings(tokenizer: Tokenizer, data: Path) -> list[Score]:
     return score_recordings(tokenizer, recordings, what)
 
 
-def score_recordings(tokenizer: Tokenizer, recordings: Sequence[Recording], what: str) -> list[Score]:
+def score_recordings(tokenizer: LandmarkTokenizer, recordings: Sequence[Recording], what: str) -> list[Score]:
     """Movement of all, and reading of those whose text is known."""
     encoded = encode_all(tokenizer, recordings, what)
     scores = movement_scores(encoded) + code_scores(encoded)

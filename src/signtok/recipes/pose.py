@@ -7,12 +7,12 @@ The scores that a recipe reaches, with its command and machine, stand in docs/re
 
 from signtok.config import (
     AugmentConfig,
-    Config,
     ConvolutionStem,
     CorruptConfig,
     DataConfig,
     DecoderConfig,
     EncoderConfig,
+    LandmarkConfig,
     NoBottleneck,
     OptimConfig,
     ResidualVQConfig,
@@ -22,39 +22,39 @@ from signtok.config import (
 )
 
 
-def sign_rvq_ctc() -> Config:
+def sign_rvq_ctc() -> LandmarkConfig:
     """The tokenizer of paper 002 as we build it: four codebooks that keep the movement and the letters."""
-    return Config(name="sign-rvq-ctc")
+    return LandmarkConfig(name="sign-rvq-ctc")
 
 
-def sign_rvq() -> Config:
+def sign_rvq() -> LandmarkConfig:
     """Without CTC: the codes keep the movement only. Its letters are read by a probe trained afterwards."""
     return _tokenizer(sign_rvq_ctc(), "sign-rvq", ctc_weight=0.0)
 
 
-def sign_continuous() -> Config:
+def sign_continuous() -> LandmarkConfig:
     """Without codes: what the same network can do when nothing is rounded."""
     return _tokenizer(sign_rvq_ctc(), "sign-continuous", bottleneck=NoBottleneck())
 
 
-def sign_rvq_ctc_no_dropout() -> Config:
+def sign_rvq_ctc_no_dropout() -> LandmarkConfig:
     """Without quantizer dropout: all four codebooks in every batch."""
     return _tokenizer(sign_rvq_ctc(), "sign-rvq-ctc-no-dropout", bottleneck=ResidualVQConfig(dropout=0))
 
 
-def sign_rvq_no_dropout() -> Config:
+def sign_rvq_no_dropout() -> LandmarkConfig:
     """Without CTC and without quantizer dropout."""
     return _tokenizer(sign_rvq(), "sign-rvq-no-dropout", bottleneck=ResidualVQConfig(dropout=0))
 
 
-def sign_rvq_ctc_paper() -> Config:
+def sign_rvq_ctc_paper() -> LandmarkConfig:
     """Paper 002 to the letter, where ours differs: six blocks of kernel 51 on either side, convolution stems on bare
     coordinates, normalised by video, no presence, no denoising, random mirroring, 196 frames.
 
     The encoder has 1,329,536 parameters and the decoder 1,336,532.
     """
     paper = SqueezeformerConfig()
-    return Config(
+    return LandmarkConfig(
         name="sign-rvq-ctc-paper",
         data=DataConfig(
             max_frames=196,
@@ -89,17 +89,17 @@ def sign_rvq_ctc_paper() -> Config:
     )
 
 
-def sign_rvq_paper() -> Config:
+def sign_rvq_paper() -> LandmarkConfig:
     """Paper 002 without CTC."""
     return _tokenizer(sign_rvq_ctc_paper(), "sign-rvq-paper", ctc_weight=0.0)
 
 
-def sign_continuous_paper() -> Config:
+def sign_continuous_paper() -> LandmarkConfig:
     """The continuous model beside paper 002's tokenizers."""
     return _tokenizer(sign_rvq_ctc_paper(), "sign-continuous-paper", bottleneck=NoBottleneck())
 
 
-def fingerspelling() -> Config:
+def fingerspelling() -> LandmarkConfig:
     """The tokenizer that comes with the package: sign-rvq-ctc, trained on permissively licensed sources alone.
 
     signtok train fingerspelling --data FOLDER --only permissive
@@ -107,7 +107,7 @@ def fingerspelling() -> Config:
     return _tokenizer(sign_rvq_ctc(), "fingerspelling")
 
 
-def _tokenizer(config: Config, name: str, **changes: object) -> Config:
+def _tokenizer(config: LandmarkConfig, name: str, **changes: object) -> LandmarkConfig:
     """Another name, and some fields of the tokenizer changed."""
     tokenizer = TokenizerConfig.model_validate({**dict(config.tokenizer), **changes})
     return config.model_copy(update={"name": name, "tokenizer": tokenizer})

@@ -14,7 +14,7 @@ from signtok.config import Source
 from signtok.data.sources import SOURCES
 from signtok.evaluation.held_out import evaluate_sources
 from signtok.evaluation.score import Score, table, write_scores
-from signtok.hub import Tokenizer, load
+from signtok.hub import LandmarkTokenizer, load_landmark_tokenizer
 
 CARD = """---
 library_name: signtok
@@ -64,7 +64,7 @@ class Release:
     out: Path
 
 
-def without_folders(tokenizer: Tokenizer) -> Tokenizer:
+def without_folders(tokenizer: LandmarkTokenizer) -> LandmarkTokenizer:
     """The configuration names files, not the folders of the machine that trained it."""
     sources = tuple(_bare(source) for source in tokenizer.settings.data.sources)
     data = tokenizer.settings.data.model_copy(update={"sources": sources})
@@ -76,22 +76,22 @@ def _bare(source: Source) -> Source:
     return source.model_copy(update={"path": Path(source.path).name})
 
 
-def write_card(tokenizer: Tokenizer, groups: dict[str, list[Score]]) -> str:
+def write_card(tokenizer: LandmarkTokenizer, groups: dict[str, list[Score]]) -> str:
     info = tokenizer.info()
     sources = [SOURCES[Path(source.path).stem] for source in tokenizer.settings.data.sources]
     return CARD.format(
         name=info.name,
         parameters=info.parameters,
-        codebooks=info.codebooks,
-        codes=info.codes,
-        bits=info.bits_per_frame,
+        codebooks=tokenizer.codebooks,
+        codes=tokenizer.codes,
+        bits=info.bits,
         data="\n".join(f"- {Path(s.path).stem}: {s.origin}, {s.licence}" for s in sources),
         scores="\n\n".join(f"### {title}\n\n{table(scores)}" for title, scores in groups.items()),
     )
 
 
 def release(options: Release) -> None:
-    tokenizer = without_folders(load(options.run))
+    tokenizer = without_folders(load_landmark_tokenizer(options.run))
     groups = evaluate_sources(tokenizer, str(options.data), None)
     tokenizer.card = write_card(tokenizer, groups)
     tokenizer.save_pretrained(options.out)

@@ -6,17 +6,19 @@ from pathlib import Path
 import torch
 
 from signtok.build import build_experiment
-from signtok.config import Config, GroupSplit, Source
+from signtok.config import GroupSplit, LandmarkConfig, PictureConfig, Source
 from signtok.data.generate import is_generated
 from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.recipes import pose
+from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, refuse
+from signtok.recipes.run_pictures import PICTURE_RECIPES, with_pictures
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
 from signtok.training.checkpoint import MODEL_FORMAT, read_config, read_tensors
 from signtok.training.fit import fit
 
-RECIPES: tuple[Callable[[], Config], ...] = (
+RECIPES: tuple[Callable[[], LandmarkConfig], ...] = (
     pose.sign_rvq_ctc,
     pose.sign_rvq,
     pose.sign_continuous,
@@ -29,9 +31,11 @@ RECIPES: tuple[Callable[[], Config], ...] = (
 )
 
 
-def find_recipe(name: str) -> Config:
+def find_recipe(name: str) -> LandmarkConfig | PictureConfig:
     """Raises ValueError that lists the recipes for an unknown name."""
-    recipes = {config.name: config for config in (recipe() for recipe in RECIPES)}
+    made: list[LandmarkConfig | PictureConfig] = [recipe() for recipe in RECIPES]
+    made += [recipe() for recipe in PICTURE_RECIPES]
+    recipes = {config.name: config for config in made}
     if name not in recipes:
         raise ValueError(f"unknown recipe {name!r}; the recipes are: {', '.join(recipes)}")
     return recipes[name]
@@ -41,33 +45,35 @@ def train_recipe(
     name: str,
     data: Path,
     out: Path | None,
-    max_minutes: float | None,
-    max_steps: int | None,
-    only: Sequence[str],
-    without: Sequence[str],
-    generated: float | None,
-    handshapes: Path | None,
-    seed: int,
+    limits: Limits,
+    landmarks: LandmarkChoices,
+    pictures: PictureChoices,
     threads: int,
 ) -> None:
-    """Builds and fits; prints where the run is and how good it got."""
+    """Builds and fits; prints where the run is and how good it got. Raises ValueError for choices that are not for
+    the recipe's kind of data."""
     config = find_recipe(name)
-    sources = choose_sources(data, only, without)
-    changes = {"seed": seed, "max_minutes": max_minutes}
-    if max_steps is not None:
-        changes["max_steps"] = max_steps
-    data_changes: dict[str, object] = {"sources": sources, "handshapes": str(handshapes or "")}
-    if generated is not None:
-        data_changes["generated"] = check_share(generated)
-    config = config.model_copy(
-        update={
-            "data": config.data.model_copy(update=data_changes),
-            "train": config.train.model_copy(update=changes),
-        }
-    )
+    if isinstance(config, PictureConfig):
+        refuse(landmarks, f"{name} is a recipe of pictures")
+        config = with_pictures(config, data, pictures)
+    else:
+        refuse(pictures, f"{name} is a recipe of landmarks")
+        config = with_landmarks(config, data, landmarks)
+    changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes}
+    if limits.max_steps is not None:
+        changes["max_steps"] = limits.max_steps
+    config = config.model_copy(update={"train": config.train.model_copy(update=changes)})
     run = out or Path("runs") / name
     _fit(config, run, threads)
     print(f"next: signtok evaluate {run} --data {data}")
+
+
+def with_landmarks(config: LandmarkConfig, data: Path, choices: LandmarkChoices) -> LandmarkConfig:
+    sources = choose_sources(data, choices.only, choices.without)
+    changes: dict[str, object] = {"sources": sources, "handshapes": str(choices.handshapes or "")}
+    if choices.generated is not None:
+        changes["generated"] = check_share(choices.generated)
+    return config.model_copy(update={"data": config.data.model_copy(update=changes)})
 
 
 def check_share(generated: float) -> float:
@@ -94,6 +100,8 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
     """A linear CTC head on the frozen latents of a run, trained on that run's own sources; `out` is then a tokenizer
     that reads. Raises ValueError where the run's sources are not in `data`."""
     config = read_config(run)
+    if not isinstance(config, LandmarkConfig):
+        raise ValueError(f"{run} is a tokenizer of pictures, which spell nothing; probe one of landmarks")
     linear = config.tokenizer.head.model_copy(update={"blocks": 0})
     names = [Path(source.path).stem for source in config.data.sources] if has_known_sources(data) else ()
     sources = choose_sources(data, names, ()) if config.data.sources else ()
@@ -116,7 +124,7 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
     print(f"next: signtok evaluate {out} --data {data}")
 
 
-def _fit(config: Config, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
+def _fit(config: LandmarkConfig | PictureConfig, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
     torch.set_num_threads(threads)
     experiment = build_experiment(config)
     result = fit(

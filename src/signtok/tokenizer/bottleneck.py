@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -25,9 +26,30 @@ class Latent:
 class Identity(nn.Module):
     """No bottleneck: z = h, the continuous autoencoder that every code is compared with."""
 
+    heads = 1
+    """Vectors that the encoder gives for one latent."""
+
     def forward(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Latent:
         return Latent(h, None, h.new_zeros(()))
 
     def encode(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
         """What stands for h, as a tokenizer gives it out: itself."""
         return h
+
+
+class Gaussian(nn.Module):
+    """z ~ N(mean, deviation^2), both from the encoder (Kingma and Welling 2014); its loss is the divergence from
+    N(0, 1) in nats, summed over the latent, averaged over rows. Tokens are the means."""
+
+    heads = 2
+
+    def forward(self, h: Float[Tensor, "b *grid d2"], mask: Bool[Tensor, " b *grid"]) -> Latent:
+        mean, log_variance = h.float().chunk(2, -1)
+        log_variance = log_variance.clamp(-20, 10)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean) if self.training else mean
+        each = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+        divergence = (each * mask).sum() / mask.sum()
+        return Latent(z, None, divergence, {"divergence": divergence.detach()})
+
+    def encode(self, h: Float[Tensor, "b *grid d2"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
+        return h.chunk(2, -1)[0]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from signtok.config import DecoderConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.nn.squeezeformer import Mask, Squeezeformer
 from signtok.nn.stems import build_leave
 
@@ -41,7 +41,7 @@ class LandmarkDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b t d"], mask: Mask = None) -> tuple[Tensor, Tensor | None]:
         return self.stem(self.blocks(z, mask), mask)
 
-    def loss(self, z: Float[Tensor, "b t d"], batch: Batch) -> tuple[Tensor, Logs]:
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         x, presence = self(z, batch.mask)
         frames = batch.mask.sum()
         seen = (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)

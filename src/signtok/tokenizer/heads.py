@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import SqueezeformerConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.data.text import BLANK, VOCABULARY
 from signtok.nn.squeezeformer import Mask, Squeezeformer
 
@@ -23,7 +23,7 @@ class CTCHead(nn.Module):
         """Log-probabilities of the characters in each frame."""
         return F.log_softmax(self.linear(self.blocks(z, mask)).float(), dim=-1)
 
-    def loss(self, z: Float[Tensor, "b t d"], batch: Batch) -> Tensor:
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> Tensor:
         """Each sequence by the length of its text, averaged over those whose text is known."""
         known = batch.text_len > 0
         each = F.ctc_loss(

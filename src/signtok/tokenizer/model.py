@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from signtok.config import NoBottleneck, ResidualVQConfig, TokenizerConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
@@ -49,7 +49,7 @@ class TokenizerModel(nn.Module):
         self.decoder = LandmarkDecoder(config.decoder, LANDMARKS)
         self.head = CTCHead(config.head) if config.ctc_weight > 0 else None
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+    def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged."""
         latent = self.bottleneck(self.encoder(batch.x, batch.present, batch.mask), batch.mask)
         loss, logs = self.decoder.loss(latent.z, batch)

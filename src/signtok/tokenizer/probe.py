@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from signtok.config import TokenizerConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import LandmarkBatch
 from signtok.tokenizer.decoder import Logs
 from signtok.tokenizer.heads import CTCHead
 from signtok.tokenizer.model import TokenizerModel
@@ -27,7 +27,7 @@ class ProbedTokenizer(TokenizerModel):
         self.training = mode
         return self
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+    def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
             z = self.bottleneck(self.encoder(batch.x, batch.present, batch.mask), batch.mask).z
         assert self.head is not None

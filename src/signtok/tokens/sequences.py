@@ -6,21 +6,24 @@ so that a file can be passed on alone. HF datasets and pandas read it as it is.
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Int
 
-from signtok.atomic import atomic_path
+from signtok.tokens.file import (
+    Header,
+    RowWriter,
+    check_columns,
+    open_token_file,
+    read_header,
+    row_groups,
+)
 
 FORMAT, VERSION = "signtok-tokens", "1"
-ROWS_PER_GROUP = 512
 MOST_CODES = 2**15  # ids are stored as int16
 
 
@@ -93,7 +96,7 @@ def token_schema(codebooks: int) -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=name == "text") for name, kind in columns.items()])
 
 
-class TokenWriter:
+class TokenWriter(RowWriter[TokenSequence]):
     """Streams `TokenSequence`s into a token file: memory stays flat, and the file appears only when all went well.
 
     with TokenWriter("tokens.parquet", "fingerspelling", tokenizer.fingerprint, codebooks=4, codes=1024) as writer:
@@ -107,37 +110,12 @@ class TokenWriter:
     ) -> None:
         if not 1 <= codes <= MOST_CODES:
             raise ValueError(f"codes: a token file holds 1 to {MOST_CODES} codes a codebook, got {codes}")
-        self.path, self.codebooks, self.codes = Path(path), codebooks, codes
-        metadata = {"format": FORMAT, "version": VERSION, "tokenizer": tokenizer_name, "fingerprint": fingerprint}
-        metadata |= {"codebooks": str(codebooks), "codes": str(codes)}
-        self._schema = token_schema(codebooks).with_metadata(metadata)
-        self._rows: list[TokenSequence] = []
-        self._stack = ExitStack()
+        self.codebooks, self.codes = codebooks, codes
+        header = Header(FORMAT, VERSION, tokenizer_name, fingerprint, {"codebooks": codebooks, "codes": codes})
+        super().__init__(Path(path), token_schema(codebooks).with_metadata(header.metadata()), _to_batch)
 
-    def __enter__(self) -> "TokenWriter":
-        temporary = self._stack.enter_context(atomic_path(self.path))
-        self._file = self._stack.enter_context(pq.ParquetWriter(temporary, self._schema, compression="zstd"))
-        return self
-
-    def write(self, sequence: TokenSequence) -> None:
-        check_sequence(sequence, self.codebooks, self.codes)
-        self._rows.append(sequence)
-        if len(self._rows) == ROWS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._file.write_batch(_to_batch(self._rows, self._schema))
-        self._rows = []
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # The stack sees the error, so that atomic_path drops the temporary file instead of moving it.
-        with self._stack.pop_all() as stack:
-            if error is not None:
-                stack.__exit__(kind, error, traceback)
-            elif self._rows:
-                self._flush()
+    def check(self, row: TokenSequence) -> None:
+        check_sequence(row, self.codebooks, self.codes)
 
 
 def check_sequence(sequence: TokenSequence, codebooks: int, codes: int) -> None:
@@ -167,8 +145,13 @@ def _to_batch(rows: list[TokenSequence], schema: pa.Schema) -> pa.RecordBatch:
 
 def token_file_info(path: str | os.PathLike[str]) -> TokenFileInfo:
     """Reads the header alone. Raises ValueError for a file that is missing, cut short or no token file."""
-    with _open(Path(path)) as file:
-        return _info(file, Path(path))
+    path = Path(path)
+    with open_token_file(path) as file:
+        header = read_header(file, path, FORMAT, VERSION, ("codebooks", "codes"))
+        check_columns(file, path, token_schema(header.sizes["codebooks"]))
+        return TokenFileInfo(
+            header.tokenizer_name, header.fingerprint, **header.sizes, recordings=file.metadata.num_rows
+        )
 
 
 def read_tokens(
@@ -182,32 +165,20 @@ def read_tokens(
     """
     path = Path(path)
     info = token_file_info(path)
-    if fingerprint is not None and fingerprint != info.fingerprint:
-        raise ValueError(
-            f"{path.name} was made by tokenizer {info.tokenizer_name!r} (fingerprint {info.fingerprint[:12]}), not by "
-            f"{tokenizer_name!r} ({fingerprint[:12]}): decode it with {info.tokenizer_name!r}"
-        )
+    header = Header(FORMAT, VERSION, info.tokenizer_name, info.fingerprint, {})
+    header.check_tokenizer(path, fingerprint, tokenizer_name)
     return _read_rows(path, info)
 
 
 def _read_rows(path: Path, info: TokenFileInfo) -> Iterator[TokenSequence]:
-    with _open(path) as file:
-        for sequences in _row_groups(file, path, info):
-            for sequence in sequences:
+    with open_token_file(path) as file:
+        for batch in row_groups(file, path, token_schema(info.codebooks)):
+            for sequence in _from_batch(batch):
                 try:
                     check_sequence(sequence, info.codebooks, info.codes)
                 except ValueError as error:
                     raise ValueError(f"{path.name}: {error}") from None
                 yield sequence
-
-
-def _row_groups(file: pq.ParquetFile, path: Path, info: TokenFileInfo) -> Iterator[list[TokenSequence]]:
-    schema = token_schema(info.codebooks)
-    try:
-        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=schema.names):
-            yield list(_from_batch(batch.cast(schema)))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{path.name}: damaged token file ({_line(error)}); encode the recordings again") from None
 
 
 def _from_batch(batch: pa.RecordBatch) -> Iterator[TokenSequence]:
@@ -219,36 +190,3 @@ def _from_batch(batch: pa.RecordBatch) -> Iterator[TokenSequence]:
         ids = frames.flatten().to_numpy().astype(np.int64).reshape(len(frames), -1)
         numbers = batch["frame_numbers"][row].values.to_numpy().astype(np.int64)
         yield TokenSequence(ids, numbers, **values)
-
-
-def _open(path: Path) -> pq.ParquetFile:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such token file; `signtok encode` makes one")
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(
-            f"{path.name}: not a Parquet file, or cut short ({_line(error)}); encode the recordings again"
-        ) from None
-
-
-def _info(file: pq.ParquetFile, path: Path) -> TokenFileInfo:
-    metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path.name}: a Parquet file, but not a token file; `signtok encode` makes one")
-    if metadata.get("version") != VERSION:
-        raise ValueError(
-            f"{path.name}: token file version {metadata.get('version')}, this signtok reads version {VERSION}; "
-            "install the signtok that wrote it, or encode again"
-        )
-    sizes = [metadata.get("codebooks", ""), metadata.get("codes", "")]
-    if not {"tokenizer", "fingerprint"} <= metadata.keys() or not all(size.isdecimal() for size in sizes):
-        raise ValueError(f"{path.name}: damaged token file: its header names no tokenizer and sizes; encode again")
-    codebooks, codes = map(int, sizes)
-    if missing := [name for name in token_schema(codebooks).names if name not in file.schema_arrow.names]:
-        raise ValueError(f"{path.name}: the token file lacks the column {', '.join(missing)}; encode again")
-    return TokenFileInfo(metadata["tokenizer"], metadata["fingerprint"], codebooks, codes, file.metadata.num_rows)
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from signtok.atomic import atomic_path
-from signtok.config import Config
+from signtok.config import ANY_CONFIG, Config, LandmarkConfig, PictureConfig
 
 MODEL_FORMAT = "signtok-model"
 VERSION = "1"
@@ -124,16 +124,18 @@ def write_config(folder: Path, config: Config) -> None:
     write_atomically(folder / "config.json", (config.model_dump_json(indent=2) + "\n").encode())
 
 
-def read_config(folder: Path) -> Config:
+def read_config(folder: Path) -> LandmarkConfig | PictureConfig:
     """The Config in `folder`/config.json. Raises ValueError where there is none or it does not fit this signtok."""
     path = folder / "config.json"
     try:
-        return Config.model_validate_json(path.read_bytes())
+        return ANY_CONFIG.validate_json(path.read_bytes())
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file, so {folder} is not a signtok run or model") from None
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["type"].startswith("union_tag"):
+            raise ValueError(f"{path}: kind is missing or unknown: this signtok cannot read it") from None
+        where = ".".join(str(part) for part in first["loc"][1:]) or "the file"  # the first is the kind
         raise ValueError(f"{path}: {where}: {first['msg']}") from None
 
 

@@ -164,7 +164,7 @@ class Training:
         loss, logs = self.objective(batch)
         self.accelerator.backward(loss)
         logs = as_floats({**logs, "loss": loss, "grad_norm": self.learner.clip_gradients()})
-        means = self.over_processes(Means.of(logs, int(batch.mask.sum())))
+        means = self.over_processes(Means.of(logs, batch.weight))
         self.check_finite(step, means.values())
         self.learner.step()
         self.position.step = step

@@ -67,7 +67,7 @@ def validate(model: nn.Module, validation: list[Batch], accelerator: Accelerator
         batch = validation[i].to(accelerator.device)
         torch.manual_seed(seed_of(seed, i))
         loss, logs = loss_of(model, batch)
-        rows.append((i, Means.of(as_floats({**logs, "loss": loss}), int(batch.mask.sum())).sums))
+        rows.append((i, Means.of(as_floats({**logs, "loss": loss}), batch.weight).sums))
     means = Means()
     for _, sums in sorted(gather_object(rows), key=lambda row: row[0]):  # one order for any number of processes
         means.merge(Means(sums))

@@ -1,0 +1,125 @@
+"""Pictures in, token files out, and back: the verbs encode, decode and reconstruct of picture tokenizers."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
+
+from signtok.atomic import atomic_path
+from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
+from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
+from signtok.hub.pictures import PictureTokenizer, PictureTokens
+from signtok.tokens.latents import LatentWriter, PictureLatent, read_latents
+
+SHEET = (".png", ".jpg")
+CELL, GAP, HEAD = 128, 4, 22
+PAPER, INK = "#fbfaf7", "#39424e"
+
+
+def picture_files(source: Path) -> list[PictureFile]:
+    """The pictures of a folder, or the one that is named. Raises ValueError where there is none."""
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        return [PictureFile(source, source.name, "", 0)]
+    return list_pictures(source)
+
+
+def encode_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, bits: Literal[16, 32]) -> str:
+    """Every picture of the folder into one token file; those that cannot be read are counted and named."""
+    files = picture_files(source)
+    lost: list[str] = []
+    with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, tokenizer.width, bits) as writer:
+        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source), "encode"):
+            if isinstance(row, ValueError):
+                lost.append(str(row))
+            else:
+                writer.write(row)
+        if len(lost) == len(files):
+            raise ValueError(f"{lost[0]}; nothing was written")
+    rate = f"{tokenizer.width} numbers, {bits * tokenizer.width:,} bits a picture"
+    left_out = f"; {len(lost)} left out, the first: {lost[0]}" if lost else ""
+    return f"{out}: {len(files) - len(lost):,} pictures, {rate}{left_out}"
+
+
+def to_row(tokenizer: PictureTokenizer, file: PictureFile, source: Path) -> PictureLatent:
+    picture = read_picture(file.path)
+    return PictureLatent(
+        latent=np.asarray(tokenizer.tokenize([picture])[0]),
+        height=picture.shape[0],
+        width=picture.shape[1],
+        name=file.name,
+        label=file.label,
+        source=source.name,
+    )
+
+
+def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: int | None, seed: int) -> str:
+    """A token file to OUT/CLASS/NAME.png, each of the size that it had."""
+    rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
+    targets: set[Path] = set()
+    for row in rows:
+        target = unused(out / safe_name(row.label) / f"{safe_name(Path(row.name).stem) or 'picture'}.png", targets)
+        placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
+        with atomic_path(target) as temporary:
+            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(temporary)
+    if not targets:
+        raise ValueError(f"{path}: no pictures in this token file")
+    return f"{out}: {len(targets):,} pictures"
+
+
+def safe_name(name: str) -> str:
+    """Letters, digits, - and _ alone: a file's name can lead nowhere. Empty for no name."""
+    return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)[:100]
+
+
+def unused(path: Path, taken: set[Path]) -> Path:
+    """`path`, or with a number where the file has had the name before."""
+    number, first = 1, path
+    while path in taken:
+        path, number = first.with_stem(f"{first.stem}-{number}"), number + 1
+    taken.add(path)
+    return path
+
+
+def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, limit: int) -> str:
+    """Pictures before and after, side by side in one sheet."""
+    if out.suffix.lower() not in SHEET:
+        raise ValueError(f"{out}: name the output {' or '.join('NAME' + suffix for suffix in SHEET)}")
+    files = picture_files(source)
+    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(limit, len(files))).astype(int)]
+    read = [(file, picture) for file, picture in each_picture(chosen, lambda f: read_picture(f.path), "read")]
+    befores = [(file, picture) for file, picture in read if not isinstance(picture, ValueError)]
+    if not befores:
+        raise ValueError(str(read[0][1]))
+    afters = tokenizer.detokenize(tokenizer.tokenize([picture for _, picture in befores]))
+    squares = [
+        (fit_picture(b, tokenizer.size), fit_picture(a, tokenizer.size))
+        for (_, b), a in zip(befores, afters, strict=True)
+    ]
+    errors = [np.square((b.astype(np.float64) - a) / 255).mean() for b, a in squares]
+    with atomic_path(out) as temporary:
+        sheet([file.label or file.name for file, _ in befores], squares).save(temporary)
+    return f"{out}: {len(squares)} pictures, mean squared error {np.mean(errors):.5f}"
+
+
+def sheet(
+    titles: Sequence[str], pairs: Sequence[tuple[UInt8[np.ndarray, "s s 3"], UInt8[np.ndarray, "s s 3"]]]
+) -> Image.Image:
+    """A grid of pairs, the original at the left of each, under its title."""
+    columns = min(4, len(pairs))
+    rows = -(-len(pairs) // columns)
+    wide, high = 2 * CELL + 3 * GAP, CELL + HEAD + GAP
+    image = Image.new("RGB", (columns * wide + GAP, rows * high + GAP), PAPER)
+    pen = ImageDraw.Draw(image)
+    for index, (title, pair) in enumerate(zip(titles, pairs, strict=True)):
+        left, top = GAP + index % columns * wide, GAP + index // columns * high
+        pen.text((left, top + 4), f"{title}: before, after", fill=INK)
+        for place, picture in enumerate(pair):
+            cell = Image.fromarray(picture).resize(
+                (CELL, CELL), Image.Resampling.NEAREST if len(picture) <= CELL else Image.Resampling.LANCZOS
+            )
+            image.paste(cell, (left + place * (CELL + GAP), top + HEAD))
+    return image

@@ -1,0 +1,158 @@
+"""What survives a picture tokenizer: pixels, structure, what a network sees, and the use of the latent."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from tqdm import tqdm
+
+from signtok.evaluation.feature_networks import FeatureNetwork, distribution_scores, features
+from signtok.evaluation.hand_region import CENTRE_BOX, hand_regions
+from signtok.evaluation.latents import latent_use
+from signtok.evaluation.measured import Measured
+from signtok.evaluation.pictures import lpips, masked_mse, mse, per_picture, psnr, ssim
+from signtok.evaluation.score import Interval, Ratio, Score
+from signtok.hub import PictureTokenizer
+from signtok.nn.clip_vision import load_clip_vision
+from signtok.nn.efficientnet import load_efficientnet
+from signtok.nn.inception import load_inception
+from signtok.nn.perceptual import load_lpips
+from signtok.training.checkpoint import git_commit
+
+CHUNK = 128
+SEEN_BY_NETWORKS = 500
+"""Pictures, evenly spaced, that networks compare: on a CPU they take some tens a second."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstructed(Measured):
+    """Pictures, fitted to the tokenizer's square, and what became of them.
+
+    before, after: uint8 (N, S, S, 3); latents: float32 (N, D); labels: indices into classes.
+    """
+
+    tokenizer: PictureTokenizer
+    before: UInt8[np.ndarray, "n s s 3"]
+    after: UInt8[np.ndarray, "n s s 3"]
+    latents: Float[np.ndarray, "n d"]
+    labels: Int[np.ndarray, " n"]
+    classes: Sequence[str]
+
+    def pairs(self, rows: Sequence[int] | np.ndarray | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Before and after as float (b, 3, S, S) in [0, 1], in pieces."""
+        chosen = np.arange(len(self.before)) if rows is None else np.asarray(rows)
+        for start in range(0, len(chosen), CHUNK):
+            piece = chosen[start : start + CHUNK]
+            yield to_unit(self.before[piece]), to_unit(self.after[piece])
+
+    def some(self) -> np.ndarray:
+        """Rows that networks compare."""
+        return np.linspace(0, len(self.before) - 1, min(len(self.before), SEEN_BY_NETWORKS)).astype(int)
+
+
+def to_unit(pictures: UInt8[np.ndarray, "b s s 3"]) -> Float[Tensor, "b 3 s s"]:
+    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
+def reconstruct_all(
+    tokenizer: PictureTokenizer,
+    pixels: UInt8[np.ndarray, "n s s 3"],
+    labels: Int[np.ndarray, " n"],
+    classes: Sequence[str],
+    what: str,
+) -> Reconstructed:
+    """One by one, as they are used. Raises ValueError without a picture."""
+    if not len(pixels):
+        raise ValueError(f"{what}: no pictures to evaluate")
+    after, latents = np.empty_like(pixels), np.empty((len(pixels), tokenizer.width), np.float32)
+    for start in tqdm(range(0, len(pixels), CHUNK), desc="reconstruct", disable=None):
+        piece = slice(start, start + CHUNK)
+        tokens = tokenizer.tokenize([*pixels[piece]])
+        latents[piece] = np.stack(tokens)
+        after[piece] = np.stack(tokenizer.detokenize(tokens))
+    return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)
+
+
+def pixel_scores(done: Reconstructed) -> list[Score]:
+    """MSE, PSNR and SSIM of whole pictures, and MSE in the middle, where the hand is."""
+
+    def each(metric: Callable[[Tensor, Tensor], Tensor]) -> list[Ratio]:
+        return [ratio for before, after in done.pairs() for ratio in per_picture(metric(before, after))]
+
+    size = done.before.shape[1]
+    centre = [
+        ratio
+        for before, after in done.pairs()
+        for ratio in masked_mse(before, after, hand_regions([None] * len(before), size, size))
+    ]
+    return [
+        done.score("MSE", each(mse), "of [0, 1]", False, "mse"),
+        done.score("MSE, centre", centre, "of [0, 1]", False, f"mse|centre box {CENTRE_BOX}"),
+        done.score("PSNR", each(psnr), "dB", True, "psnr|mean over pictures"),
+        done.score("SSIM", each(ssim), "", True, "ssim|gaussian 11 1.5|rgb"),
+    ]
+
+
+def class_scores(done: Reconstructed) -> list[Score]:
+    """MSE of each class."""
+    errors = torch.cat([mse(before, after) for before, after in done.pairs()]).numpy()
+    return [
+        done.score(f"MSE, {name}", [Ratio(float(e), 1.0) for e in errors[done.labels == i]], "of [0, 1]", False, "mse")
+        for i, name in enumerate(done.classes)
+        if (done.labels == i).any()
+    ]
+
+
+def latent_scores(done: Reconstructed) -> list[Score]:
+    """How much of the latent is used: one count each, so no interval."""
+    if len(done.latents) < 2:
+        return []
+    use, n = latent_use(torch.from_numpy(done.latents)), len(done.latents)
+    found = (("active numbers", float(use.active)), ("effective rank", use.effective_rank))
+    return [done.of_all(name, Interval(v, v, v, n), f"of {done.tokenizer.width}", True, name) for name, v in found]
+
+
+def perceptual_scores(done: Reconstructed, inception: Path | None, clip: Path | None) -> list[Score]:
+    """LPIPS, distances of features of EfficientNet-Lite0, and FID, KID and CMMD where weights are given.
+
+    The first two are left out, and said so, where their package is not installed. Raises ValueError for weights that
+    cannot be read.
+    """
+    scores = []
+    for measure in (lpips_scores, lambda done: distance_scores(done, load_efficientnet())):
+        try:
+            scores += measure(done)
+        except ValueError as error:
+            logger.warning("not measured: %s", error)
+    if inception is not None:
+        scores += distance_scores(done, load_inception(inception))
+    if clip is not None:
+        scores += distance_scores(done, load_clip_vision(clip))
+    return scores
+
+
+def lpips_scores(done: Reconstructed) -> list[Score]:
+    """By AlexNet, of some of the pictures."""
+    network = load_lpips("alex")
+    with torch.inference_mode():
+        pairs = tqdm(done.pairs(done.some()), desc="LPIPS", disable=None)
+        ratios = [ratio for before, after in pairs for ratio in per_picture(lpips(network, before, after))]
+    return [done.score("LPIPS", ratios, "alex", False, "lpips|alex 0.1")]
+
+
+def distance_scores(done: Reconstructed, network: FeatureNetwork) -> list[Score]:
+    """Of some of the pictures as sets, by the features of a network."""
+    pairs = tqdm(done.pairs(done.some()), desc=network.name, disable=None)
+    seen = [(features(network, before), features(network, after)) for before, after in pairs]
+    before, after = (torch.cat(one) for one in zip(*seen, strict=True))
+    fingerprint = done.tokenizer.fingerprint
+    return distribution_scores(
+        network, before, after, signature=done.what, commit=git_commit() or "", fingerprint=fingerprint
+    )

@@ -1,0 +1,46 @@
+"""What every measurement is of: a tokenizer, and in words what it was tried on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signtok.evaluation.score import Interval, Ratio, Score, score
+from signtok.hub import Tokenizer
+from signtok.training.checkpoint import git_commit
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A tokenizer and what it was tried on: both stand in every score."""
+
+    tokenizer: Tokenizer
+    what: str
+
+    def score(
+        self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1.0
+    ) -> Score:
+        """Of one Ratio an example."""
+        return score(
+            name,
+            ratios,
+            unit=unit,
+            direction="higher" if higher else "lower",
+            signature=f"{self.what}|{detail}",
+            commit=git_commit() or "",
+            fingerprint=self.tokenizer.fingerprint,
+            scale=scale,
+        )
+
+    def of_all(self, name: str, interval: Interval, unit: str, higher: bool, detail: str) -> Score:
+        """Of all examples together, with an interval of its own."""
+        return Score(
+            name,
+            interval.value,
+            interval.low,
+            interval.high,
+            interval.n,
+            unit=unit,
+            direction="higher" if higher else "lower",
+            signature=f"{self.what}|{detail}",
+            commit=git_commit() or "",
+            fingerprint=self.tokenizer.fingerprint,
+        )

@@ -1,0 +1,48 @@
+"""`signtok evaluate` of a picture tokenizer: the test part of a folder that it was trained on, any other whole."""
+
+from pathlib import Path
+
+import numpy as np
+
+from signtok.data.generate import is_generated
+from signtok.data.picture_folder import load_pictures
+from signtok.data.rendered import rendered_pictures
+from signtok.data.split import split_pictures
+from signtok.evaluation.evaluate_pictures import (
+    class_scores,
+    latent_scores,
+    perceptual_scores,
+    pixel_scores,
+    reconstruct_all,
+)
+from signtok.evaluation.score import Score
+from signtok.hub import PictureTokenizer
+
+MOST = 2500
+"""Pictures that are evaluated, evenly spaced, so that all classes are there."""
+
+UNSEEN, UNSEEN_SEED = 500, 20241112
+"""Rendered pictures that no training sees, whose seed is 0."""
+
+
+def evaluate_pictures(
+    tokenizer: PictureTokenizer, data: Path, inception: Path | None = None, clip: Path | None = None
+) -> dict[str, list[Score]]:
+    """Scores by group; inception, clip: files of weights, for FID and KID, and for CMMD.
+
+    Raises ValueError for a folder without pictures.
+    """
+    config = tokenizer.settings.data
+    if is_generated(data):
+        pictures, part = rendered_pictures(UNSEEN, tokenizer.size, seed=UNSEEN_SEED), f"rendered, seed {UNSEEN_SEED}"
+    else:
+        pictures, part = load_pictures(data, tokenizer.size), "whole, never seen"
+    rows = np.arange(len(pictures))
+    if not is_generated(data) and Path(config.path).resolve() == data.resolve():
+        parts = split_pictures(pictures.labels, pictures.numbers, config.split)
+        rows, part = parts.test, f"test part, {parts.protocol}"
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)]
+    what = f"{data.name}|{part}|{len(rows)} pictures|{tokenizer.size} px"
+    done = reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, what)
+    scores = pixel_scores(done) + perceptual_scores(done, inception, clip) + latent_scores(done)
+    return {f"{data.name}, {part}": scores, "by class": class_scores(done)}

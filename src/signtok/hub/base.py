@@ -1,0 +1,141 @@
+"""What every tokenizer has beside its tokens: a name, a fingerprint, a model card, and a folder to live in."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from torch import nn
+
+from signtok.atomic import write_text
+from signtok.config import Config
+from signtok.threads import Result, each
+from signtok.training.checkpoint import load_model_weights, read_config, save_model, write_config
+
+CARD = "README.md"
+Kind = TypeVar("Kind", bound="Tokenizer")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a tokenizer is. `tokens`: in words, such as "4 x 1024, 40 bits a frame"; bits of a latent as float16."""
+
+    name: str
+    fingerprint: str
+    parameters: int
+    tokens: str
+    bits: float
+    reads: bool
+    card: str
+
+    def __str__(self) -> str:
+        lines = [
+            f"name         {self.name}",
+            f"fingerprint  {self.fingerprint}",
+            f"parameters   {self.parameters:,}",
+            f"tokens       {self.tokens}",
+            f"reads text   {'yes' if self.reads else 'no'}",
+        ]
+        return "\n".join(lines + (["", self.card] if self.card else []))
+
+
+class Tokenizer(ModelHubMixin, ABC):
+    """A trained tokenizer, ready to use on the CPU or, after `to`, elsewhere.
+
+    A folder holds one as config.json, model.safetensors and README.md; ModelHubMixin adds push_to_hub.
+    """
+
+    model: nn.Module
+    settings: Config
+    card: str
+
+    @classmethod
+    @abstractmethod
+    def untrained(cls: type[Kind], settings: Config, card: str) -> Kind:
+        """With weights yet to be loaded. Raises ValueError for the settings of another kind of tokenizer."""
+
+    @abstractmethod
+    def identity(self) -> tuple[object, ...]:
+        """What changes tokens beside the weights, and no more: a setting that a later version adds must not."""
+
+    @abstractmethod
+    def info(self) -> Info: ...
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def to(self: Kind, device: str | torch.device) -> Kind:
+        """Moves the model; ids may differ between kinds of devices in rare near ties."""
+        self.model.to(device)
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits of a hash over weights and `identity`; every token file carries it."""
+        digest = hashlib.sha256(repr(self.identity()).encode())
+        for key, tensor in sorted(self.model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:12]
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def each(self, work: Callable[[np.ndarray, str], Result], what: str, arrays: Sequence[np.ndarray]) -> list[Result]:
+        """`work` on each array and what to call it in an error; on the CPU as many at once as torch has threads."""
+        named = [(array, f"{what} {i}") for i, array in enumerate(arrays)]
+        return each(lambda item: work(*item), named, self.device.type == "cpu")
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        write_config(save_directory, self.settings)
+        save_model(save_directory / "model.safetensors", self.model, self.settings)
+        if self.card:
+            write_text(save_directory / CARD, self.card)
+
+    @classmethod
+    def _from_pretrained(
+        cls: type[Kind],
+        *,
+        model_id: str,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        **model_kwargs: Any,
+    ) -> Kind:
+        folder = Path(model_id)
+        if not folder.is_dir():
+            found = snapshot_download(
+                model_id,
+                revision=revision,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                token=token,
+                allow_patterns=["config.json", "model.safetensors", CARD],
+            )
+            folder = Path(found)
+        return cls.of_folder(folder)
+
+    @classmethod
+    def of_folder(cls: type[Kind], folder: Path) -> Kind:
+        """Raises ValueError for a folder that holds none, or a damaged one, or another kind."""
+        card = folder / CARD
+        tokenizer = cls.untrained(read_config(folder), card.read_text(encoding="utf-8") if card.is_file() else "")
+        load_model_weights(folder / "model.safetensors", tokenizer.model)
+        return tokenizer

@@ -1,0 +1,130 @@
+"""Tokenizers of pictures as they are used: pictures in, one vector each out, and back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped, UInt8
+
+from signtok.config import Config, PictureConfig
+from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
+from signtok.hub.base import Info, Tokenizer
+from signtok.tokenizer.picture_model import PictureModel
+
+Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
+"""A list of arrays; one array alone counts as a list of one."""
+
+
+class PictureTokens(np.ndarray):
+    """A latent, float32 (D,): a plain array that also remembers in `placement` the size that its picture had, so that
+    `detokenize` gives that size back. Arrays without one come back as the square that the tokenizer works on."""
+
+    placement: PicturePlacement | None
+
+    def __new__(cls, array: np.ndarray, placement: PicturePlacement | None = None) -> "PictureTokens":
+        tokens = np.asarray(array).view(cls)
+        tokens.placement = placement
+        return tokens
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.placement = getattr(source, "placement", None)
+
+
+class PictureTokenizer(Tokenizer):
+    """A trained tokenizer of pictures (papers 000, 001 and 003)."""
+
+    model: PictureModel
+    settings: PictureConfig
+
+    def __init__(self, model: PictureModel, settings: PictureConfig, card: str = "") -> None:
+        self.model = model.eval()
+        self.settings = settings
+        self.card = card
+
+    @classmethod
+    def untrained(cls, settings: Config, card: str) -> "PictureTokenizer":
+        if not isinstance(settings, PictureConfig):
+            raise ValueError(f"{settings.name} is no tokenizer of pictures; signtok.load takes any kind")
+        return cls(PictureModel(settings.tokenizer), settings, card)
+
+    def tokenize(self, pictures: Arrays) -> list[PictureTokens]:
+        """One vector float32 (D,) for each picture, the same whatever else is in the list.
+
+        pictures: uint8 (H, W, 3) of any size; the whole picture is fitted into the tokenizer's square, its shape kept,
+            its edges repeated where it is not square. Raises ValueError for another dtype or shape.
+        """
+        return self.each(self._tokenize, "picture", _as_list(pictures, 3))
+
+    def _tokenize(self, picture: np.ndarray, what: str) -> PictureTokens:
+        picture = check_picture(picture, what)
+        square = fit_picture(picture, self.size)
+        latent = self.model.encode(to_model(self.tensor(square)[None]))[0].cpu().numpy()
+        return PictureTokens(latent, PicturePlacement(*picture.shape[:2]))
+
+    def detokenize(self, tokens: Arrays, steps: int | None = None, seed: int = 0) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+        """A picture uint8 (H, W, 3) for each latent, of the size that was tokenized.
+
+        steps: of a decoder that samples, None as it was trained; seed: of its noise. The same latent, steps and seed
+        give the same picture, whatever else is in the list. Raises ValueError for arrays of another shape, and for
+        steps that the decoder does not have.
+        """
+
+        def decode(latent: np.ndarray, what: str) -> np.ndarray:
+            generator = torch.Generator().manual_seed(seed)
+            x = self.model.decode(self.tensor(self._check(latent, what))[None], steps, generator)
+            square = from_model(x)[0].cpu().numpy()
+            placement = getattr(latent, "placement", None)
+            return unfit_picture(square, placement) if placement else square
+
+        return self.each(decode, "tokens", _as_list(tokens, 1))
+
+    def _check(self, latent: np.ndarray, what: str) -> np.ndarray:
+        array = np.array(latent)
+        if array.shape != (self.width,) or array.dtype.kind != "f":
+            raise ValueError(f"{what}: expected float latents ({self.width},), got {array.dtype} {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{what}: the latent has infinite or missing numbers; encode the picture again")
+        return array.astype(np.float32)
+
+    @property
+    def size(self) -> int:
+        """Height and width that it works on, in pixels."""
+        return self.settings.tokenizer.size
+
+    @property
+    def width(self) -> int:
+        """Numbers a picture."""
+        return self.settings.tokenizer.latent
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.size, self.width)
+
+    def info(self) -> Info:
+        bits = 16.0 * self.width
+        return Info(
+            name=self.name,
+            fingerprint=self.fingerprint,
+            parameters=self.parameters,
+            tokens=f"{self.width} numbers for {self.size} x {self.size} pixels, {bits:g} bits a picture as float16",
+            bits=bits,
+            reads=False,
+            card=self.card,
+        )
+
+
+def to_model(pictures: UInt8[torch.Tensor, "b h w 3"]) -> Float[torch.Tensor, "b 3 h w"]:
+    """[0, 255] to [-1, 1]."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def from_model(x: Float[torch.Tensor, "b 3 h w"]) -> UInt8[torch.Tensor, "b h w 3"]:
+    """[-1, 1] to [0, 255]."""
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _as_list(items: Any, dimensions: int) -> Sequence[np.ndarray]:
+    """A single array counts as a list of one."""
+    if isinstance(items, np.ndarray) and items.ndim == dimensions:
+        return [items]
+    return [np.asanyarray(item) for item in items]

@@ -1,0 +1,58 @@
+"""What a training may be asked for beside its recipe; the defaults leave the recipe as it is. `signtok train` shows
+these as its options."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a training stops, and what it is seeded with."""
+
+    max_minutes: float | None = None
+    """stop after this wall time"""
+    max_steps: int | None = None
+    """stop after this many batches"""
+    seed: int = 0
+    """of weights, data and dropout"""
+
+
+@dataclass(frozen=True)
+class LandmarkChoices:
+    """For recipes of landmarks."""
+
+    only: tuple[str, ...] = ()
+    """use only these sources; "permissive" means those whose weights may be given away"""
+    without: tuple[str, ...] = ()
+    """leave these sources out"""
+    generated: float | None = None
+    """share of the training sequences that generated signers spell, 0 to 1; half by default"""
+    handshapes: Annotated[Path | None, arg(metavar="PATH")] = None
+    """the table that these are drawn from, by default the packaged one (signtok.recipes.handshapes)"""
+
+
+@dataclass(frozen=True)
+class PictureChoices:
+    """For recipes of pictures."""
+
+    size: int | None = None
+    """height and width, in pixels"""
+    latent: int | None = None
+    """numbers a picture"""
+    split: str | None = None
+    """of numbered pictures: blocks of them, the tail of each class, or paper (at random, which leaks)"""
+    per_class: int | None = None
+    """train on at most so many pictures of each class"""
+    timesteps: int | None = None
+    """of asl-image-ddpm"""
+
+
+def refuse(asked: LandmarkChoices | PictureChoices, why: str) -> None:
+    """Raises ValueError for the first choice that was made."""
+    nothing = type(asked)()
+    for field in fields(asked):
+        if getattr(asked, field.name) != getattr(nothing, field.name):
+            raise ValueError(f"{why}, which has no --{field.name.replace('_', '-')}; leave it out")

@@ -1,0 +1,160 @@
+"""The verbs on pictures, as a person types them: what they write, and one line for what they cannot do."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signtok.config import ConvolutionNet, PictureConfig, PictureTokenizerConfig, PlainDecoder
+from signtok.hub import PictureTokenizer, load
+from signtok.tokenizer.picture_model import PictureModel
+from signtok.tokens import read_latents
+
+NET = ConvolutionNet(channels=(8, 16))
+
+
+def save_tokenizer(folder, seed):
+    torch.manual_seed(seed)
+    config = PictureTokenizerConfig(size=16, latent=6, encoder=NET, decoder=PlainDecoder(net=NET))
+    PictureTokenizer(PictureModel(config), PictureConfig(name="tiny", tokenizer=config)).save_pretrained(folder)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Two tokenizers of one shape; 5 pictures of each of two classes, of several sizes, and one that is damaged."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed, name in enumerate(("tok", "other")):
+        save_tokenizer(folder / name, seed)
+    rng = np.random.default_rng(0)
+    for label in ("A", "nothing"):
+        (folder / "set" / label).mkdir(parents=True)
+        for number in range(5):
+            shape = (20 + number, 30, 3) if number % 2 else (16, 16, 3)
+            picture = rng.integers(0, 256, shape, dtype=np.uint8)
+            Image.fromarray(picture).save(folder / "set" / label / f"{label}{number}.png")
+    (folder / "set" / "A" / "A9.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_encode_and_decode(shelf, run, tmp_path):
+    ended = run("encode", shelf / "set", "--out", tmp_path / "t.parquet", "--tokenizer", shelf / "tok")
+    assert ended.code == 0
+    assert "10 pictures, 6 numbers, 96 bits a picture; 1 left out, the first:" in ended.out
+    rows = list(read_latents(tmp_path / "t.parquet"))
+    assert [(row.label, row.name) for row in rows][:2] == [("A", "A/A0.png"), ("A", "A/A1.png")]
+    assert (rows[1].height, rows[1].width, rows[1].source) == (21, 30, "set")
+    ended = run("decode", tmp_path / "t.parquet", "--out", tmp_path / "back", "--tokenizer", shelf / "tok")
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "back" / "A").iterdir()) == [f"A{i}.png" for i in range(5)]
+    with Image.open(tmp_path / "back" / "A" / "A1.png") as picture:
+        assert picture.size == (30, 21)
+
+
+def test_names_in_a_token_file_lead_nowhere(shelf, run, tmp_path):
+    from signtok.tokens import LatentWriter, PictureLatent
+
+    tok = load(shelf / "tok")
+    path = tmp_path / "t.parquet"
+    with LatentWriter(path, tok.name, tok.fingerprint, 6) as writer:
+        for name, label in (("../../evil.png", ".."), ("/etc/evil.png", "/etc"), ("", ""), ("x/evil.png", "..")):
+            writer.write(PictureLatent(np.zeros(6, np.float32), 4, 4, name, label))
+    ended = run("decode", path, "--out", tmp_path / "out", "--tokenizer", shelf / "tok")
+    assert (ended.code, ended.err) == (0, "")
+    written = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png"))
+    assert written == ["__/evil-1.png", "__/evil.png", "_etc/evil.png", "picture.png"]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "cache") == ["out", "t.parquet"]
+
+
+def test_reconstruct_draws_a_sheet(shelf, run, tmp_path):
+    ended = run("reconstruct", shelf / "set", "--out", tmp_path / "s.png", "--tokenizer", shelf / "tok", "--limit", 6)
+    assert (ended.code, ended.err) == (0, "")
+    assert "mean squared error 0." in ended.out
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert min(sheet.size) > 250
+
+
+def test_evaluate_and_info(shelf, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("signtok.evaluation.run_pictures.perceptual_scores", lambda *_: [])
+    ended = run("evaluate", shelf / "tok", "--data", shelf / "set", "--out", tmp_path / "scores.json")
+    assert ended.code == 0
+    assert "| MSE ↓ | 0." in ended.out
+    assert "| MSE, nothing ↓ |" in ended.out
+    names = [score["name"] for score in json.loads((tmp_path / "scores.json").read_text())["scores"]]
+    assert {"MSE", "PSNR", "SSIM", "active numbers"} <= {*names}
+    assert "6 numbers for 16 x 16 pixels" in run("info", shelf / "tok").out
+
+
+def test_train_on_a_folder_and_go_on(shelf, run, tmp_path):
+    arguments = ("--data", shelf / "set", "--size", 16, "--latent", 5, "--split", "paper", "--threads", 1)
+    ended = run("train", "asl-image-conv", *arguments, "--max-steps", 2, "--out", tmp_path / "run")
+    assert ended.code == 0
+    assert "step 2" in ended.out
+    tok = load(tmp_path / "run")
+    assert (tok.size, tok.width, tok.settings.data.split.kind) == (16, 5, "random")
+    ended = run("train", "asl-image-conv", *arguments, "--max-steps", 3, "--out", tmp_path / "run")
+    assert (ended.code, "step 3" in ended.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("encode", "set", "--out", "t.parquet", "--bits", 32, "--tokenizer", "nowhere"), "no tokenizer 'nowhere'"),
+        (("encode", "nowhere", "--out", "t.parquet"), "no such folder"),
+        (("encode", "set/A/A9.png", "--out", "t.parquet"), "nothing was written"),
+        (("decode", "t", "--out", "o"), "no such token file"),
+        (("decode", "t", "--out", "o", "--codebooks", 2), "tiny has none; leave it out"),
+        (("reconstruct", "set", "--out", "x.html"), "name the output"),
+        (("evaluate", "--data", "set", "--only", "letters_webcam"), "--only names sources of landmarks"),
+        (("evaluate", "--data", "nowhere"), "no such folder"),
+    ],
+)
+def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set").symlink_to(shelf / "set")
+    verb, *rest = arguments
+    chosen = [shelf / "tok", *rest] if verb == "evaluate" else [*rest, "--tokenizer", shelf / "tok"]
+    if "nowhere" in arguments[-1:]:
+        chosen = rest if verb != "evaluate" else chosen
+    ended = run(verb, *chosen)
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("asl-image-conv", "--split", "paper", "--size", 15), "use a multiple of 8"),
+        (("asl-image-conv", "--split", "thirds"), "--split thirds: give one of blocks, tail, paper"),
+        (("asl-image-conv", "--split", "tail"), "numbered in the order of a video"),
+        (("asl-image-conv", "--split", "paper", "--timesteps", 50), "--timesteps is for asl-image-ddpm"),
+        (("asl-image-conv", "--generated", 0.5), "a recipe of pictures, which has no --generated"),
+        (("sign-rvq", "--size", 64), "a recipe of landmarks, which has no --size"),
+    ],
+)
+def test_what_cannot_be_trained(shelf, run, tmp_path, arguments, message):
+    ended = run("train", *arguments, "--data", shelf / "set", "--max-steps", 1, "--out", tmp_path / "run")
+    assert ended.code == 2
+    assert message in ended.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_tokens_of_another_tokenizer(shelf, run, tmp_path):
+    run("encode", shelf / "set", "--out", tmp_path / "t.parquet", "--tokenizer", shelf / "tok")
+    ended = run("decode", tmp_path / "t.parquet", "--out", tmp_path / "o", "--tokenizer", shelf / "other")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "was made by tokenizer 'tiny'" in ended.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_pictures_for_a_tokenizer_of_landmarks(shelf, run, tmp_path):
+    ended = run("demo", "--tokenizer", shelf / "tok", "--out", tmp_path / "d")
+    assert (ended.code, "this takes one of landmarks" in ended.err) == (2, True)

@@ -1,0 +1,116 @@
+"""Picture tokenizers as they are used: any size in, the same latent whatever the list, the same picture for a seed."""
+
+import numpy as np
+import pytest
+import torch
+
+import signtok
+from signtok.config import (
+    ConvolutionNet,
+    GaussianConfig,
+    LatentDiffusionDecoder,
+    PictureConfig,
+    PictureTokenizerConfig,
+    PlainDecoder,
+)
+from signtok.hub import LandmarkTokenizer, PictureTokenizer, load, load_landmark_tokenizer
+from signtok.hub.find import PRETRAINED
+from signtok.tokenizer.picture_model import PictureModel
+
+NET = ConvolutionNet(channels=(8, 16))
+PLAIN = PictureTokenizerConfig(size=16, latent=6, encoder=NET, decoder=PlainDecoder(net=NET))
+SAMPLING = PictureTokenizerConfig(
+    size=16,
+    latent=6,
+    encoder=NET,
+    bottleneck=GaussianConfig(),
+    decoder=LatentDiffusionDecoder(net=NET, steps=5, width=16),
+)
+
+
+def make(config: PictureTokenizerConfig = PLAIN, seed: int = 0) -> PictureTokenizer:
+    torch.manual_seed(seed)
+    return PictureTokenizer(PictureModel(config), PictureConfig(name="tiny", tokenizer=config), "# A card\n")
+
+
+@pytest.fixture(params=[PLAIN, SAMPLING], ids=["plain", "sampling"])
+def tok(request):
+    return make(request.param)
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((16, 16), (40, 30), (7, 90), (1, 1))]
+
+
+def test_any_size_in_the_same_size_out(tok, pictures):
+    latents = tok.tokenize(pictures)
+    assert [(z.shape, z.dtype) for z in latents] == [((6,), np.float32)] * 4
+    back = tok.detokenize(latents)
+    assert [picture.shape for picture in back] == [picture.shape for picture in pictures]
+    assert all(picture.dtype == np.uint8 for picture in back)
+    assert tok.detokenize([np.asarray(latents[1])])[0].shape == (16, 16, 3)
+
+
+def test_latents_do_not_depend_on_the_list(tok, pictures):
+    together, threads = tok.tokenize(pictures), torch.get_num_threads()
+    for threads_now in (1, 2):
+        torch.set_num_threads(threads_now)
+        for one, z in zip(pictures, together, strict=True):
+            np.testing.assert_array_equal(tok.tokenize([one])[0], z)
+            np.testing.assert_array_equal(tok.tokenize(one)[0], z)
+    torch.set_num_threads(threads)
+    np.testing.assert_array_equal(tok.tokenize(pictures[::-1])[-1], together[0])
+
+
+def test_a_seed_is_a_picture_whatever_the_list():
+    tok = make(SAMPLING)
+    z = tok.tokenize([np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 200, np.uint8)])
+    np.testing.assert_array_equal(tok.detokenize(z, seed=3)[1], tok.detokenize(z[1:], seed=3)[0])
+    assert any((tok.detokenize(z, seed=3)[0] != tok.detokenize(z, seed=4)[0]).ravel())
+    with pytest.raises(ValueError, match="trained with 5; give 0 to that"):
+        tok.detokenize(z, steps=6)
+
+
+@pytest.mark.parametrize(
+    ("latent", "message"),
+    [
+        (np.zeros(5, np.float32), r"tokens 0: expected float latents \(6,\), got float32 \(5,\)"),
+        (np.zeros(6, int), r"got int64 \(6,\)"),
+        (np.full(6, np.nan, np.float32), "infinite or missing"),
+    ],
+)
+def test_latents_that_are_none(tok, latent, message):
+    with pytest.raises(ValueError, match=message):
+        tok.detokenize([latent])
+
+
+def test_pictures_that_are_none(tok):
+    with pytest.raises(ValueError, match="picture 1: expected a picture uint8"):
+        tok.tokenize([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3))])
+
+
+def test_saved_and_loaded_it_is_the_same(tok, pictures, tmp_path):
+    tok.save_pretrained(tmp_path / "t")
+    back = load(tmp_path / "t")
+    assert isinstance(back, signtok.PictureTokenizer)
+    assert (back.fingerprint, back.name, back.card) == (tok.fingerprint, "tiny", "# A card\n")
+    np.testing.assert_array_equal(back.tokenize(pictures)[0], tok.tokenize(pictures)[0])
+    assert PictureTokenizer.from_pretrained(tmp_path / "t").fingerprint == tok.fingerprint
+    assert "6 numbers for 16 x 16 pixels, 96 bits a picture" in str(back.info())
+
+
+def test_kinds_are_told_apart(tok, tmp_path):
+    tok.save_pretrained(tmp_path / "t")
+    with pytest.raises(ValueError, match="tiny is no tokenizer of landmarks"):
+        LandmarkTokenizer.of_folder(tmp_path / "t")
+    with pytest.raises(ValueError, match="tiny is a tokenizer of pictures; this takes one of landmarks"):
+        load_landmark_tokenizer(tmp_path / "t")
+    with pytest.raises(ValueError, match="fingerspelling is no tokenizer of pictures"):
+        PictureTokenizer.of_folder(PRETRAINED / "fingerspelling")
+
+
+def test_fingerprint_is_of_weights():
+    assert make().fingerprint == make().fingerprint
+    assert make(seed=1).fingerprint != make().fingerprint
