@@ -21,7 +21,9 @@ def build_down(net: Net, size: int, width: int) -> Down:
         case LinearNet():
             return nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, width))
         case ConvolutionNet():
-            return nn.Sequential(*_convolutions(net.channels), nn.Flatten(), nn.Linear(_flat(net, size), width))
+            return nn.Sequential(
+                ChannelsLast(), *_convolutions(net.channels), nn.Flatten(), nn.Linear(_flat(net, size), width)
+            )
         case ResidualNet():
             return ResidualDown(net, size, width)
 
@@ -34,9 +36,16 @@ def build_up(net: Net, size: int, width: int) -> Up:
         case ConvolutionNet():
             grid = (net.channels[-1], *[smallest(net, size)] * 2)
             first = nn.Linear(width, _flat(net, size))
-            return nn.Sequential(first, nn.Unflatten(1, grid), *_transposed(net.channels), Squash())
+            return nn.Sequential(first, nn.Unflatten(1, grid), ChannelsLast(), *_transposed(net.channels), Squash())
         case ResidualNet():
             return ResidualUp(net, size, width)
+
+
+class ChannelsLast(nn.Module):
+    """The memory format that convolutions on a CPU are fastest in."""
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return x.contiguous(memory_format=torch.channels_last)
 
 
 class Squash(nn.Module):
@@ -94,7 +103,11 @@ class ResidualDown(nn.Module):
 
     def __init__(self, net: ResidualNet, size: int, width: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.PixelUnshuffle(net.patch), nn.Conv2d(3 * net.patch**2, net.channels[0], 3, 1, 1)]
+        layers: list[nn.Module] = [
+            ChannelsLast(),
+            nn.PixelUnshuffle(net.patch),
+            nn.Conv2d(3 * net.patch**2, net.channels[0], 3, 1, 1),
+        ]
         for before, after in zip(net.channels, (*net.channels[1:], None), strict=True):
             layers += [Block(before) for _ in range(net.blocks)]
             if after is not None:
@@ -103,7 +116,7 @@ class ResidualDown(nn.Module):
         self.layers = nn.Sequential(*layers, *last)
 
     def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
-        return self.layers(x.contiguous(memory_format=torch.channels_last))
+        return self.layers(x)
 
 
 class ResidualUp(nn.Module):

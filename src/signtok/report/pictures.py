@@ -12,11 +12,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from signtok.config import PictureDataConfig
-from signtok.data.picture_folder import Pictures, load_pictures
-from signtok.data.split import split_pictures
-from signtok.evaluation.evaluate_pictures import Reconstructed, reconstruct_all
+from signtok.evaluation.evaluate_pictures import Reconstructed
 from signtok.evaluation.pictures import mse
+from signtok.evaluation.run_pictures import tested_pictures
 from signtok.hub import PictureTokenizer
 from signtok.report.runs import Run
 from signtok.svg import swatch
@@ -56,18 +54,10 @@ def look(run: Run, data: Path) -> Seen:
     """The test part of a folder that the run was trained on, any other whole: at most 600 pictures, evenly spaced."""
     tokenizer = run.tokenizer
     assert isinstance(tokenizer, PictureTokenizer)
-    pictures = load_pictures(data, tokenizer.size)
-    rows = _test_rows(pictures, tokenizer.settings.data, data)
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)]
-    done = reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, data.name)
+    tested = tested_pictures(tokenizer, data, MOST)
+    done = tested.reconstructed(tokenizer, data.name)
     errors = torch.cat([mse(before, after) for before, after in done.pairs()]).numpy()
-    return Seen(run, data, tuple(pictures.names[row] for row in rows), done, errors)
-
-
-def _test_rows(pictures: Pictures, config: PictureDataConfig, data: Path) -> Int[np.ndarray, " n"]:
-    if Path(config.path).resolve() == data.resolve():
-        return split_pictures(pictures.labels, pictures.numbers, config.split).test
-    return np.arange(len(pictures))
+    return Seen(run, data, tuple(tested.pictures.names[row] for row in tested.rows), done, errors)
 
 
 def picture_section(seen: Sequence[Seen]) -> str:
