@@ -114,3 +114,5 @@ def test_kinds_are_told_apart(tok, tmp_path):
 def test_fingerprint_is_of_weights():
     assert make().fingerprint == make().fingerprint
     assert make(seed=1).fingerprint != make().fingerprint
+    other = SAMPLING.model_copy(update={"decoder": SAMPLING.decoder.model_copy(update={"beta": (1e-4, 0.6)})})
+    assert make(other).fingerprint != make(SAMPLING).fingerprint

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
+from tqdm import tqdm
 
 from signtok.atomic import atomic_path
 from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
@@ -57,22 +59,32 @@ def to_row(tokenizer: PictureTokenizer, file: PictureFile, source: Path) -> Pict
 
 
 def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: int | None, seed: int) -> str:
-    """A token file to OUT/CLASS/NAME.png, each of the size that it had."""
+    """A token file to OUT/CLASS/NAME.png, each of the size that it had; OUT appears when all are there."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists; name a new folder for the pictures")
+    if out.suffix:
+        raise ValueError(f"{out}: name a folder for the pictures")
     rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
-    targets: set[Path] = set()
-    for row in rows:
-        target = unused(out / safe_name(row.label) / f"{safe_name(Path(row.name).stem) or 'picture'}.png", targets)
-        placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
-        with atomic_path(target) as temporary:
-            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(temporary)
-    if not targets:
-        raise ValueError(f"{path}: no pictures in this token file")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        folder = Path(temporary) / out.name
+        targets: set[Path] = set()
+        for row in tqdm(rows, desc="decode", unit=" pictures", disable=None):
+            target = unused(
+                folder / safe_name(row.label) / f"{safe_name(Path(row.name).stem) or 'picture'}.png", targets
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
+            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(target)
+        if not targets:
+            raise ValueError(f"{path}: no pictures in this token file")
+        folder.replace(out)
     return f"{out}: {len(targets):,} pictures"
 
 
 def safe_name(name: str) -> str:
-    """Letters, digits, - and _ alone: a file's name can lead nowhere. Empty for no name."""
-    return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)[:100]
+    """Letters of any script, digits, - and _ alone: a name can lead nowhere. Empty for no name."""
+    return re.sub(r"[^\w-]", "_", name)[:80]
 
 
 def unused(path: Path, taken: set[Path]) -> Path:
@@ -88,6 +100,8 @@ def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, l
     """Pictures before and after, side by side in one sheet."""
     if out.suffix.lower() not in SHEET:
         raise ValueError(f"{out}: name the output {' or '.join('NAME' + suffix for suffix in SHEET)}")
+    if limit < 1:
+        raise ValueError(f"--limit {limit}: show at least one picture")
     files = picture_files(source)
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(limit, len(files))).astype(int)]
     read = [(file, picture) for file, picture in each_picture(chosen, lambda f: read_picture(f.path), "read")]

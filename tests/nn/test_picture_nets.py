@@ -62,3 +62,25 @@ def test_every_pixel_reaches_the_latent(net):
 def test_a_size_that_cannot_be_halved_is_named(net):
     with pytest.raises(ValueError, match="use a multiple of 4"):
         build_down(net, 18, 4)
+
+
+@pytest.mark.parametrize(
+    ("net", "keys"),
+    [
+        (NETS[0], "layer.bias layer.weight"),
+        (
+            NETS[1],
+            "convolutions.0.bias convolutions.0.weight convolutions.2.bias convolutions.2.weight last.bias last.weight",
+        ),
+    ],
+    ids=["linear", "convolution"],
+)
+def test_names_of_weights_stay(net, keys):
+    """Another name, and nobody's weights can be loaded any more."""
+    assert " ".join(sorted(build_down(net, 16, 4).state_dict())) == keys
+
+
+def test_names_of_residual_weights_stay():
+    keys = [*build_down(NETS[2], 16, 4).state_dict(), *build_up(NETS[2], 16, 4).state_dict()]
+    assert len(keys) == 48
+    assert {"layers.1.weight", "layers.2.convolutions.1.bias", "layers.8.weight", "first.weight"} <= {*keys}

@@ -98,8 +98,8 @@ def test_mse_is_of_pictures_between_0_and_1():
     config = PictureTokenizerConfig(size=16, latent=6, encoder=NETS[0], decoder=PlainDecoder(net=NETS[0]))
     model = build(config)
     with torch.no_grad():
-        model.decoder.net[0].weight.zero_()
-        model.decoder.net[0].bias.fill_(50.0)
+        model.decoder.net.layer.weight.zero_()
+        model.decoder.net.layer.bias.fill_(50.0)
     black = PictureBatch(x=torch.full((2, 3, 16, 16), -1.0), label=torch.zeros(2).long())
     assert float(model.loss(black)[1]["mse"]) == pytest.approx(1)
 

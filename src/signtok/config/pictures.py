@@ -35,7 +35,7 @@ class PictureDataConfig(Settings):
     path: str = "generated"
     """A folder of class folders; "generated": pictures of hands that the package renders itself."""
     split: PictureSplit = RandomSplit()
-    per_class: int | None = None
+    per_class: int | None = Field(default=None, ge=1)
     """At most this many training pictures of each class, evenly spaced; None takes all."""
     generated: int = 4096
     """How many pictures are rendered where `path` is "generated"."""
@@ -103,7 +103,7 @@ PictureBottleneck = Annotated[NoBottleneck | GaussianConfig, Field(discriminator
 
 
 class PictureTokenizerConfig(Settings):
-    size: int = Field(default=64, ge=8)
+    size: int = Field(default=64, ge=16)
     """Height and width in pixels."""
     latent: int = Field(default=64, ge=1)
     """Numbers a picture."""

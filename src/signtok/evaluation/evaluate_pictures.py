@@ -22,7 +22,6 @@ from signtok.nn.clip_vision import load_clip_vision
 from signtok.nn.efficientnet import load_efficientnet
 from signtok.nn.inception import load_inception
 from signtok.nn.perceptual import load_lpips
-from signtok.training.checkpoint import git_commit
 
 CHUNK = 128
 SEEN_BY_NETWORKS = 500
@@ -152,7 +151,6 @@ def distance_scores(done: Reconstructed, network: FeatureNetwork) -> list[Score]
     pairs = tqdm(done.pairs(done.some()), desc=network.name, disable=None)
     seen = [(features(network, before), features(network, after)) for before, after in pairs]
     before, after = (torch.cat(one) for one in zip(*seen, strict=True))
-    fingerprint = done.tokenizer.fingerprint
     return distribution_scores(
-        network, before, after, signature=done.what, commit=git_commit() or "", fingerprint=fingerprint
+        network, before, after, signature=done.what, commit=done.commit, fingerprint=done.fingerprint
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from signtok.evaluation.score import Interval, Ratio, Score, score
 from signtok.hub import Tokenizer
@@ -15,6 +16,14 @@ class Measured:
     tokenizer: Tokenizer
     what: str
 
+    @cached_property
+    def fingerprint(self) -> str:
+        return self.tokenizer.fingerprint
+
+    @cached_property
+    def commit(self) -> str:
+        return git_commit() or ""
+
     def score(
         self, name: str, ratios: Sequence[Ratio], unit: str, higher: bool, detail: str, scale: float = 1.0
     ) -> Score:
@@ -25,8 +34,8 @@ class Measured:
             unit=unit,
             direction="higher" if higher else "lower",
             signature=f"{self.what}|{detail}",
-            commit=git_commit() or "",
-            fingerprint=self.tokenizer.fingerprint,
+            commit=self.commit,
+            fingerprint=self.fingerprint,
             scale=scale,
         )
 
@@ -41,6 +50,6 @@ class Measured:
             unit=unit,
             direction="higher" if higher else "lower",
             signature=f"{self.what}|{detail}",
-            commit=git_commit() or "",
-            fingerprint=self.tokenizer.fingerprint,
+            commit=self.commit,
+            fingerprint=self.fingerprint,
         )

@@ -38,7 +38,7 @@ class Tested:
 
     def reconstructed(self, tokenizer: PictureTokenizer, name: str) -> Reconstructed:
         pictures, rows = self.pictures, self.rows
-        what = f"{name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px"
+        what = f"{name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
         return reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, what)
 
 
@@ -53,7 +53,7 @@ def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Teste
         parts = split_pictures(pictures.labels, pictures.numbers, config.split)
         rows, part = parts.test, f"test part, {parts.protocol}"
     else:
-        pictures, part = load_pictures(data, tokenizer.size), "whole, never seen"
+        pictures, part = load_pictures(data, tokenizer.size), "whole"
         rows = np.arange(len(pictures))
     return Tested(pictures, rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)], part)
 
@@ -66,6 +66,6 @@ def evaluate_pictures(
     Raises ValueError for a folder without pictures.
     """
     tested = tested_pictures(tokenizer, data, MOST)
-    done = tested.reconstructed(tokenizer, data.name)
+    done = tested.reconstructed(tokenizer, data.resolve().name)
     scores = pixel_scores(done) + perceptual_scores(done, inception, clip) + latent_scores(done)
-    return {f"{data.name}, {tested.part}": scores, "by class": class_scores(done)}
+    return {f"{data.resolve().name}, {tested.part}": scores, "by class": class_scores(done)}

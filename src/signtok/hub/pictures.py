@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped, UInt8
 
-from signtok.config import Config, PictureConfig
+from signtok.config import Config, LatentDiffusionDecoder, PictureConfig, ResidualNet
 from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
 from signtok.hub.base import Info, Tokenizer
 from signtok.tokenizer.picture_model import PictureModel
@@ -98,7 +98,11 @@ class PictureTokenizer(Tokenizer):
         return self.settings.tokenizer.latent
 
     def identity(self) -> tuple[object, ...]:
-        return (self.size, self.width)
+        config = self.settings.tokenizer
+        nets = (config.encoder, config.decoder.net)
+        patches = [net.patch for net in nets if isinstance(net, ResidualNet)]
+        beta = config.decoder.beta if isinstance(config.decoder, LatentDiffusionDecoder) else ()
+        return self.size, self.width, *patches, *beta
 
     def info(self) -> Info:
         bits = 16.0 * self.width

@@ -19,11 +19,9 @@ def build_down(net: Net, size: int, width: int) -> Down:
     """A network from pictures of `size` pixels to `width` numbers."""
     match net:
         case LinearNet():
-            return nn.Sequential(nn.Flatten(), nn.Linear(3 * size * size, width))
+            return LinearDown(size, width)
         case ConvolutionNet():
-            return nn.Sequential(
-                ChannelsLast(), *_convolutions(net.channels), nn.Flatten(), nn.Linear(_flat(net, size), width)
-            )
+            return ConvolutionDown(net, size, width)
         case ResidualNet():
             return ResidualDown(net, size, width)
 
@@ -32,27 +30,16 @@ def build_up(net: Net, size: int, width: int) -> Up:
     """The mirrored network, from `width` numbers to pictures."""
     match net:
         case LinearNet():
-            return nn.Sequential(nn.Linear(width, 3 * size * size), nn.Unflatten(1, (3, size, size)), Squash())
+            return LinearUp(size, width)
         case ConvolutionNet():
-            grid = (net.channels[-1], *[smallest(net, size)] * 2)
-            first = nn.Linear(width, _flat(net, size))
-            return nn.Sequential(first, nn.Unflatten(1, grid), ChannelsLast(), *_transposed(net.channels), Squash())
+            return ConvolutionUp(net, size, width)
         case ResidualNet():
             return ResidualUp(net, size, width)
 
 
-class ChannelsLast(nn.Module):
-    """The memory format that convolutions on a CPU are fastest in."""
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return x.contiguous(memory_format=torch.channels_last)
-
-
-class Squash(nn.Module):
+def squash(x: Tensor) -> Tensor:
     """Paper 000's sigmoid, for pictures in (-1, 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * torch.sigmoid(x) - 1
+    return 2 * torch.sigmoid(x) - 1
 
 
 def smallest(net: ConvolutionNet | ResidualNet, size: int) -> int:
@@ -81,6 +68,54 @@ def _transposed(channels: Sequence[int]) -> list[nn.Module]:
     return layers
 
 
+class LinearDown(nn.Module):
+    """Paper 000: all pixels through one layer."""
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3 * size * size, width)
+
+    def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
+        return self.layer(x.flatten(1))
+
+
+class LinearUp(nn.Module):
+    """Paper 000: one layer to all pixels."""
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.size, self.layer = size, nn.Linear(width, 3 * size * size)
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 s s"]:
+        return squash(self.layer(z).unflatten(1, (3, self.size, self.size)))
+
+
+class ConvolutionDown(nn.Module):
+    """Paper 000: convolutions, each halving, and one layer. In channels-last memory, which a CPU is fastest in."""
+
+    def __init__(self, net: ConvolutionNet, size: int, width: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(*_convolutions(net.channels))
+        self.last = nn.Linear(_flat(net, size), width)
+
+    def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
+        return self.last(self.convolutions(x.contiguous(memory_format=torch.channels_last)).flatten(1))
+
+
+class ConvolutionUp(nn.Module):
+    """Paper 000: one layer, and transposed convolutions, each doubling."""
+
+    def __init__(self, net: ConvolutionNet, size: int, width: int) -> None:
+        super().__init__()
+        self.grid = (net.channels[-1], smallest(net, size), smallest(net, size))
+        self.first = nn.Linear(width, _flat(net, size))
+        self.convolutions = nn.Sequential(*_transposed(net.channels))
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 s s"]:
+        grid = self.first(z).unflatten(1, self.grid)
+        return squash(self.convolutions(grid.contiguous(memory_format=torch.channels_last)))
+
+
 class Block(nn.Module):
     """x + conv(silu(norm(conv(silu(norm(x)))))), pre-activated (He et al. 2016); zero at the start."""
 
@@ -104,7 +139,6 @@ class ResidualDown(nn.Module):
     def __init__(self, net: ResidualNet, size: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [
-            ChannelsLast(),
             nn.PixelUnshuffle(net.patch),
             nn.Conv2d(3 * net.patch**2, net.channels[0], 3, 1, 1),
         ]
@@ -116,7 +150,7 @@ class ResidualDown(nn.Module):
         self.layers = nn.Sequential(*layers, *last)
 
     def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
-        return self.layers(x)
+        return self.layers(x.contiguous(memory_format=torch.channels_last))
 
 
 class ResidualUp(nn.Module):
@@ -132,8 +166,8 @@ class ResidualUp(nn.Module):
             if after is not None:
                 layers += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
         last = [nn.GroupNorm(8, net.channels[0]), nn.SiLU(), nn.Conv2d(net.channels[0], 3 * net.patch**2, 3, 1, 1)]
-        self.layers = nn.Sequential(*layers, *last, nn.PixelShuffle(net.patch), Squash())
+        self.layers = nn.Sequential(*layers, *last, nn.PixelShuffle(net.patch))
 
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 s s"]:
         grid = self.first(z).unflatten(1, self.grid)
-        return self.layers(grid.contiguous(memory_format=torch.channels_last))
+        return squash(self.layers(grid.contiguous(memory_format=torch.channels_last)))

@@ -20,7 +20,7 @@ from signtok.config import (
     TrainConfig,
 )
 
-NOT_AUGMENTED = PictureAugmentConfig(rotate_degrees=0, scale=0, shift=0, brightness=0, contrast=0, colour=0, mirror=0)
+NOT_AUGMENTED = PictureAugmentConfig.model_validate(dict.fromkeys(PictureAugmentConfig.model_fields, 0))
 
 
 def asl_image_conv() -> PictureConfig:

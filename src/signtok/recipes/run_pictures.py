@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from signtok.config import (
     BlockSplit,
@@ -9,6 +12,7 @@ from signtok.config import (
     PictureConfig,
     PictureTokenizerConfig,
     RandomSplit,
+    Settings,
     TailSplit,
 )
 from signtok.data.generate import is_generated
@@ -23,6 +27,7 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     image.asl_image_ddpm,
     image.hands_conv,
 )
+Chosen = TypeVar("Chosen", bound=Settings)
 PROTOCOLS = ("blocks", "tail", "paper")
 
 
@@ -43,7 +48,9 @@ def protocol(name: str, highest: int) -> BlockSplit | TailSplit | RandomSplit:
         tail = TailSplit(train_to=699, validation_from=710, validation_to=780, test_from=791)
         return BlockSplit(size=44, gap=4) if name == "blocks" else tail
     if highest < 100:
-        raise ValueError(f"--split {name} needs pictures numbered in the order of a video, to 100 or more: give paper")
+        raise ValueError(
+            f"--split {name} needs pictures numbered in the order of a video, to 100 or more: give --split paper"
+        )
     if name == "blocks":
         return BlockSplit(size=highest // 20, gap=highest // 200)
     return TailSplit(
@@ -57,18 +64,21 @@ def protocol(name: str, highest: int) -> BlockSplit | TailSplit | RandomSplit:
 def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) -> PictureConfig:
     """Raises ValueError for a folder without pictures, an unknown protocol, and a size that the net cannot halve."""
     asked = {"size": choices.size, "latent": choices.latent}
-    changes = {key: value for key, value in asked.items() if value is not None}
-    tokenizer = PictureTokenizerConfig.model_validate({**dict(config.tokenizer), **changes})
+    changes: dict[str, object] = {key: value for key, value in asked.items() if value is not None}
+    tokenizer = checked(config.tokenizer, changes)
     if choices.timesteps is not None:
         tokenizer = with_timesteps(tokenizer, choices.timesteps)
-    data_changes: dict[str, object] = {"path": str(data), "per_class": choices.per_class}
+    data_changes: dict[str, object] = {
+        "path": str(data if is_generated(data) else data.resolve()),
+        "per_class": choices.per_class,
+    }
     if is_generated(data):
         if choices.split or choices.per_class:
             raise ValueError("--split and --per-class are for a folder of pictures; name it with --data")
     else:
         highest = middle_number(list_pictures(data))
         data_changes["split"] = protocol(choices.split or "blocks", highest)
-    return config.model_copy(update={"data": config.data.model_copy(update=data_changes), "tokenizer": tokenizer})
+    return config.model_copy(update={"data": checked(config.data, data_changes), "tokenizer": tokenizer})
 
 
 def middle_number(files: Sequence[PictureFile]) -> int:
@@ -79,8 +89,19 @@ def middle_number(files: Sequence[PictureFile]) -> int:
     return sorted(highest.values())[len(highest) // 2]
 
 
+def checked(settings: Chosen, changes: dict[str, object]) -> Chosen:
+    """With those changes. Raises ValueError of one line for a value that a setting cannot have."""
+    try:
+        return type(settings).model_validate({**dict(settings), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise ValueError(f"--{option} {first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+
+
 def with_timesteps(config: PictureTokenizerConfig, steps: int) -> PictureTokenizerConfig:
     if not isinstance(config.decoder, LatentDiffusionDecoder):
         raise ValueError("--timesteps is for asl-image-ddpm; the other recipes have none")
-    decoder = LatentDiffusionDecoder.model_validate({**dict(config.decoder), "steps": steps})
-    return config.model_copy(update={"decoder": decoder})
+    if steps < 2:
+        raise ValueError(f"--timesteps {steps}: give 2 or more")
+    return config.model_copy(update={"decoder": config.decoder.model_copy(update={"steps": steps})})

@@ -14,6 +14,7 @@ from signtok.atomic import atomic_path
 
 ROWS_PER_GROUP = 512
 Row = TypeVar("Row")
+CALLED = {"signtok-tokens": "token file", "signtok-latents": "token file of pictures"}
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,24 @@ def open_token_file(path: Path) -> pq.ParquetFile:
 def read_header(file: pq.ParquetFile, path: Path, kind: str, version: str, sizes: tuple[str, ...]) -> Header:
     """Raises ValueError for another kind of file, another version and a header that lacks something."""
     metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    if metadata.get("format") in CALLED.keys() - {kind}:
+        made = CALLED[metadata["format"]]
+        raise ValueError(
+            f"{path.name} is a {made}, made by tokenizer {metadata.get('tokenizer')!r}: decode it with that"
+        )
     if metadata.get("format") != kind:
-        raise ValueError(f"{path.name}: a Parquet file, but not a {_called(kind)}; `signtok encode` makes one")
+        raise ValueError(f"{path.name}: a Parquet file, but not a {CALLED[kind]}; `signtok encode` makes one")
     if metadata.get("version") != version:
         raise ValueError(
             f"{path.name}: token file version {metadata.get('version')}, this signtok reads version {version}; "
             "install the signtok that wrote it, or encode again"
         )
     found = {name: metadata.get(name, "") for name in sizes}
-    if not {"tokenizer", "fingerprint"} <= metadata.keys() or not all(size.isdecimal() for size in found.values()):
+    sensible = all(size.isdecimal() and len(size) <= 7 for size in found.values())
+    if not {"tokenizer", "fingerprint"} <= metadata.keys() or not sensible:
         raise ValueError(f"{path.name}: damaged token file: its header names no tokenizer and sizes; encode again")
     numbers = {name: int(size) for name, size in found.items()}
     return Header(kind, version, metadata["tokenizer"], metadata["fingerprint"], numbers)
-
-
-def _called(kind: str) -> str:
-    return {"signtok-tokens": "token file", "signtok-latents": "token file of pictures"}[kind]
 
 
 def check_columns(file: pq.ParquetFile, path: Path, schema: pa.Schema) -> None:

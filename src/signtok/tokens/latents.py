@@ -13,6 +13,8 @@ from jaxtyping import Float
 from signtok.tokens.file import Header, RowWriter, check_columns, open_token_file, read_header, row_groups
 
 FORMAT, VERSION = "signtok-latents", "1"
+LONGEST = 2**15
+"""Pixels of a side."""
 KINDS = {16: pa.float16(), 32: pa.float32()}
 
 
@@ -62,7 +64,7 @@ class LatentWriter(RowWriter[PictureLatent]):
 def check_latent(row: PictureLatent, numbers: int) -> None:
     if row.latent.shape != (numbers,) or not np.isfinite(row.latent).all():
         raise ValueError(f"tokens of {row.name!r}: expected {numbers} finite numbers, got shape {row.latent.shape}")
-    if min(row.height, row.width) < 1:
+    if not 1 <= min(row.height, row.width) <= max(row.height, row.width) <= LONGEST:
         raise ValueError(f"tokens of {row.name!r}: a picture of {row.height} x {row.width} pixels")
 
 

@@ -1,0 +1,53 @@
+"""Recipes of pictures: what the paper's leave out, and how the public sets are divided."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from signtok.config import ANY_CONFIG, BlockSplit, RandomSplit, TailSplit
+from signtok.data.picture_augment import augment
+from signtok.data.picture_folder import PictureFile
+from signtok.recipes import image
+from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protocol
+
+every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe.__name__)
+PAPER = [recipe for recipe in PICTURE_RECIPES if recipe is not image.hands_conv]
+
+
+@every
+def test_json_and_back(recipe):
+    assert ANY_CONFIG.validate_json(recipe().model_dump_json()) == recipe()
+
+
+@pytest.mark.parametrize("recipe", PAPER, ids=lambda recipe: recipe.__name__)
+def test_the_papers_pictures_are_not_augmented(recipe):
+    x = torch.rand(3, 3, 16, 16) * 2 - 1
+    assert torch.equal(augment(x, recipe().data.augment, torch.Generator().manual_seed(0)), x)
+
+
+def test_ours_are():
+    x = torch.rand(3, 3, 16, 16) * 2 - 1
+    assert not torch.equal(augment(x, image.hands_conv().data.augment, torch.Generator().manual_seed(0)), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "highest", "split"),
+    [
+        ("blocks", 3000, BlockSplit(size=100, gap=20)),
+        ("tail", 2998, TailSplit(train_to=2400, validation_from=2420, validation_to=2600, test_from=2621)),
+        ("blocks", 879, BlockSplit(size=44, gap=4)),
+        ("tail", 878, TailSplit(train_to=699, validation_from=710, validation_to=780, test_from=791)),
+        ("paper", 5, RandomSplit()),
+        ("blocks", 400, BlockSplit(size=20, gap=2)),
+        ("tail", 100, TailSplit(train_to=80, validation_from=81, validation_to=87, test_from=88)),
+    ],
+)
+def test_protocols(name, highest, split):
+    assert protocol(name, highest) == split
+
+
+def test_one_long_class_does_not_move_the_borders():
+    numbers = {"A": (3, 878), "B": (877,), "nothing": (2376,)}
+    files = [PictureFile(Path(), "", label, number) for label, some in numbers.items() for number in some]
+    assert middle_number(files) == 878
