@@ -16,7 +16,7 @@ from signtok.data.picture_folder import Pictures, load_pictures
 from signtok.data.picture_stream import PictureStream, picture_batches
 from signtok.data.recording import Recording
 from signtok.data.rendered import rendered_pictures
-from signtok.data.split import split_pictures
+from signtok.data.split import spaced, split_pictures
 from signtok.data.stream import TrainingStream, validation_batches
 from signtok.data.takes import make_bank
 from signtok.tokenizer.model import TokenizerModel
@@ -101,11 +101,6 @@ def read_pictures(config: PictureConfig) -> Pictures:
     if is_generated(Path(config.data.path)):
         return rendered_pictures(config.data.generated, config.tokenizer.size)
     return load_pictures(config.data.path, config.tokenizer.size)
-
-
-def spaced(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of them, evenly spaced."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
 def at_most(rows: np.ndarray, labels: np.ndarray, per_class: int | None) -> np.ndarray:

@@ -41,7 +41,8 @@ def train(
 
     Args:
         recipe: of landmarks: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper; of
-            pictures: hands-conv, asl-image-conv, asl-image-ff, asl-image-ddpm.
+            pictures: hands-conv, asl-image-conv, asl-image-conv-two-heads, asl-image-ff,
+            asl-image-ddpm.
         data: for pictures, a folder with a folder for each class. For landmarks, a folder with known sources
             (signtok.data.sources), or recordings of your own with their texts: a Kaggle folder, .pose or .npz files, a
             packed corpus. Single letters are composed into phrases, and generated signers spell along. "generated":
@@ -125,7 +126,7 @@ def decode(
 @app.command
 def reconstruct(
     source: Positional[Path_],
-    out: Path_ = Path("reconstruction.html"),
+    out: Path_ | None = None,
     tokenizer: TokenizerName = "fingerspelling",
     limit: int = 12,
 ) -> None:
@@ -135,7 +136,8 @@ def reconstruct(
 
     Args:
         source: recordings, as for encode.
-        out: .html shows up to `limit` recordings; .gif and .mp4 the first; .png and .jpg up to `limit` pictures.
+        out: .html shows up to `limit` recordings; .gif and .mp4 the first; .png and .jpg up to `limit` pictures. By
+            default reconstruction.html or reconstruction.png.
         tokenizer: a packaged tokenizer or the folder of one.
         limit: how many recordings to show.
     """

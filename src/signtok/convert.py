@@ -176,7 +176,7 @@ def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageIt
     )
 
 
-def reconstruct_file(source: Path, out: Path, name: str, limit: int) -> str:
+def reconstruct_file(source: Path, out: Path | None, name: str, limit: int) -> str:
     """Before and after, to look at."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
@@ -184,7 +184,8 @@ def reconstruct_file(source: Path, out: Path, name: str, limit: int) -> str:
     return reconstruct_recordings(discrete(tokenizer), source, out, limit)
 
 
-def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path, limit: int) -> str:
+def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path | None, limit: int) -> str:
+    out = out or Path("reconstruction.html")
     check_output(out, (".html", *FILMS))
     items = []
     for recording in open_recordings(source):

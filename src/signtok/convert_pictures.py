@@ -14,6 +14,7 @@ from tqdm import tqdm
 from signtok.atomic import atomic_path
 from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
 from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
+from signtok.data.split import spaced
 from signtok.hub.pictures import PictureTokenizer, PictureTokens
 from signtok.tokens.latents import LatentWriter, PictureLatent, read_latents
 
@@ -96,14 +97,15 @@ def unused(path: Path, taken: set[Path]) -> Path:
     return path
 
 
-def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, limit: int) -> str:
+def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path | None, limit: int) -> str:
     """Pictures before and after, side by side in one sheet."""
+    out = out or Path("reconstruction.png")
     if out.suffix.lower() not in SHEET:
         raise ValueError(f"{out}: name the output {' or '.join('NAME' + suffix for suffix in SHEET)}")
     if limit < 1:
         raise ValueError(f"--limit {limit}: show at least one picture")
     files = picture_files(source)
-    chosen = [files[i] for i in np.linspace(0, len(files) - 1, min(limit, len(files))).astype(int)]
+    chosen = [files[i] for i in spaced(np.arange(len(files)), limit)]
     read = [(file, picture) for file, picture in each_picture(chosen, lambda f: read_picture(f.path), "read")]
     befores = [(file, picture) for file, picture in read if not isinstance(picture, ValueError)]
     if not befores:

@@ -76,6 +76,8 @@ def test_latent_scores_count_numbers(done):
     scores = named(latent_scores(done))
     assert scores["active numbers"].value <= 4
     assert scores["effective rank"].value <= 4.001
+    done.latents[:] = 0.5
+    assert {score.value for score in latent_scores(done)} == {0.0}
 
 
 def test_without_weights_the_rest_is_measured(done, monkeypatch, caplog):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 Rows = TypeVar("Rows", bound="Batch")
@@ -60,3 +60,13 @@ class LandmarkBatch(Batch):
     def weight(self) -> int:
         """Real frames."""
         return int(self.mask.sum())
+
+
+def signed(pictures: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+    """Pictures as models take them: [0, 255] to [-1, 1]."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def unsigned(x: Float[Tensor, "b 3 h w"]) -> UInt8[Tensor, "b h w 3"]:
+    """[-1, 1] to [0, 255]."""
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

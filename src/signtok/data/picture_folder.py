@@ -110,7 +110,7 @@ def _files_of(parent: Path, names: Sequence[str], root: Path) -> Iterator[Pictur
         digits = re.search(r"[0-9]{1,18}$", stem)
         yield PictureFile(
             path=parent / name,
-            name=above + name,
+            name=os.fsencode(above + name).decode(errors="replace"),
             label=tests.get(stem, label),
             number=int(digits[0]) if digits else 0,
         )

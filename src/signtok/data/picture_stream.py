@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int, UInt8
 
 from signtok.config import PictureAugmentConfig
-from signtok.data.batch import PictureBatch
+from signtok.data.batch import PictureBatch, signed
 from signtok.data.picture_augment import augment
 
 BATCH = 64
@@ -37,7 +37,7 @@ class PictureStream:
 
 
 def to_batch(pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"], rows: np.ndarray) -> PictureBatch:
-    x = torch.from_numpy(np.ascontiguousarray(pixels[rows])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = signed(torch.from_numpy(np.ascontiguousarray(pixels[rows])))
     return PictureBatch(x=x, label=torch.from_numpy(np.ascontiguousarray(labels[rows])).long())
 
 

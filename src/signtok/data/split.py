@@ -70,6 +70,11 @@ def split(recordings: Iterable[Recording], config: Split) -> Parts:
             assert_never(config)
 
 
+def spaced(rows: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " m"]:
+    """At most so many of them, evenly spaced, the first and the last among them."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
+
+
 def split_pictures(labels: Int[np.ndarray, " n"], numbers: Int[np.ndarray, " n"], config: PictureSplit) -> PictureParts:
     """Divide pictures by their numbers, which are video order in every class, or at random, which leaks.
 

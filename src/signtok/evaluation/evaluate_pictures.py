@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
+from signtok.data.split import spaced
 from signtok.evaluation.feature_networks import FeatureNetwork, distribution_scores, features
 from signtok.evaluation.hand_region import CENTRE_BOX, hand_regions
 from signtok.evaluation.latents import latent_use
@@ -53,7 +54,7 @@ class Reconstructed(Measured):
 
     def some(self) -> np.ndarray:
         """Rows that networks compare."""
-        return np.linspace(0, len(self.before) - 1, min(len(self.before), SEEN_BY_NETWORKS)).astype(int)
+        return spaced(np.arange(len(self.before)), SEEN_BY_NETWORKS)
 
 
 def to_unit(pictures: UInt8[np.ndarray, "b s s 3"]) -> Float[Tensor, "b 3 s s"]:
@@ -113,8 +114,12 @@ def latent_scores(done: Reconstructed) -> list[Score]:
     """How much of the latent is used: one count each, so no interval."""
     if len(done.latents) < 2:
         return []
-    use, n = latent_use(torch.from_numpy(done.latents)), len(done.latents)
-    found = (("active numbers", float(use.active)), ("effective rank", use.effective_rank))
+    n = len(done.latents)
+    if (done.latents == done.latents[0]).all():  # collapsed: nothing varies
+        found = (("active numbers", 0.0), ("effective rank", 0.0))
+    else:
+        use = latent_use(torch.from_numpy(done.latents))
+        found = (("active numbers", float(use.active)), ("effective rank", use.effective_rank))
     return [done.of_all(name, Interval(v, v, v, n), f"of {done.tokenizer.width}", True, name) for name, v in found]
 
 

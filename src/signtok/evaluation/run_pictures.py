@@ -9,7 +9,7 @@ from jaxtyping import Int
 from signtok.data.generate import is_generated
 from signtok.data.picture_folder import Pictures, load_pictures
 from signtok.data.rendered import rendered_pictures
-from signtok.data.split import split_pictures
+from signtok.data.split import spaced, split_pictures
 from signtok.evaluation.evaluate_pictures import (
     Reconstructed,
     class_scores,
@@ -55,7 +55,7 @@ def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Teste
     else:
         pictures, part = load_pictures(data, tokenizer.size), "whole"
         rows = np.arange(len(pictures))
-    return Tested(pictures, rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)], part)
+    return Tested(pictures, spaced(rows, most), part)
 
 
 def evaluate_pictures(

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 
 from signtok.config import Config, LatentDiffusionDecoder, PictureConfig, ResidualNet
+from signtok.data.batch import signed, unsigned
 from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
 from signtok.hub.base import Info, Tokenizer
 from signtok.tokenizer.picture_model import PictureModel
@@ -59,13 +60,14 @@ class PictureTokenizer(Tokenizer):
     def _tokenize(self, picture: np.ndarray, what: str) -> PictureTokens:
         picture = check_picture(picture, what)
         square = fit_picture(picture, self.size)
-        latent = self.model.encode(to_model(self.tensor(square)[None]))[0].cpu().numpy()
+        latent = self.model.encode(signed(self.tensor(square)[None]))[0].cpu().numpy()
         return PictureTokens(latent, PicturePlacement(*picture.shape[:2]))
 
     def detokenize(self, tokens: Arrays, steps: int | None = None, seed: int = 0) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """A picture uint8 (H, W, 3) for each latent, of the size that was tokenized.
 
-        steps: of a decoder that samples, None as it was trained; seed: of its noise. The same latent, steps and seed
+        steps: of a decoder that samples, None as it was trained; seed: of its noise. Latent diffusion noises the latent
+            by so many steps, and takes as many back: 0 decodes it as it is. The same latent, steps and seed
         give the same picture, whatever else is in the list. Raises ValueError for arrays of another shape, and for
         steps that the decoder does not have.
         """
@@ -73,7 +75,7 @@ class PictureTokenizer(Tokenizer):
         def decode(latent: np.ndarray, what: str) -> np.ndarray:
             generator = torch.Generator().manual_seed(seed)
             x = self.model.decode(self.tensor(self._check(latent, what))[None], steps, generator)
-            square = from_model(x)[0].cpu().numpy()
+            square = unsigned(x)[0].cpu().numpy()
             placement = getattr(latent, "placement", None)
             return unfit_picture(square, placement) if placement else square
 
@@ -115,16 +117,6 @@ class PictureTokenizer(Tokenizer):
             reads=False,
             card=self.card,
         )
-
-
-def to_model(pictures: UInt8[torch.Tensor, "b h w 3"]) -> Float[torch.Tensor, "b 3 h w"]:
-    """[0, 255] to [-1, 1]."""
-    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def from_model(x: Float[torch.Tensor, "b 3 h w"]) -> UInt8[torch.Tensor, "b h w 3"]:
-    """[-1, 1] to [0, 255]."""
-    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _as_list(items: Any, dimensions: int) -> Sequence[np.ndarray]:

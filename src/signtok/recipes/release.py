@@ -38,7 +38,8 @@ and augmentation.
 
 {data}
 
-Phrases were composed from takes of single letters; no continuous fingerspelling was seen. Landmarks are MediaPipe's.
+Phrases were composed from takes of single letters, and {generated:.0%} of the sequences were spelled by generated signers,
+drawn from handshapes fitted to these sources. No continuous fingerspelling was seen. Landmarks are MediaPipe's.
 
 ## Scores
 
@@ -85,6 +86,7 @@ def write_card(tokenizer: LandmarkTokenizer, groups: dict[str, list[Score]]) -> 
         codebooks=tokenizer.codebooks,
         codes=tokenizer.codes,
         bits=info.bits,
+        generated=tokenizer.settings.data.generated,
         data="\n".join(f"- {Path(s.path).stem}: {s.origin}, {s.licence}" for s in sources),
         scores="\n\n".join(f"### {title}\n\n{table(scores)}" for title, scores in groups.items()),
     )
