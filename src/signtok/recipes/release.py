@@ -38,8 +38,9 @@ and augmentation.
 
 {data}
 
-Phrases were composed from takes of single letters, and {generated:.0%} of the sequences were spelled by generated signers,
-drawn from handshapes fitted to these sources. No continuous fingerspelling was seen. Landmarks are MediaPipe's.
+Phrases were composed from takes of single letters, and {generated:.0%} of the sequences were spelled by generated
+signers, drawn from handshapes fitted to these sources. No continuous fingerspelling was seen. Landmarks are
+MediaPipe's.
 
 ## Scores
 
