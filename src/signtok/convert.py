@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from signtok.atomic import atomic_path
 from signtok.config import ComposeConfig
-from signtok.convert_pictures import decode_pictures, encode_pictures, reconstruct_pictures
+from signtok.convert_pictures import SHEET, decode_pictures, encode_pictures, reconstruct_pictures
 from signtok.data.compose import compose, place
 from signtok.data.generate import check_text, generate
 from signtok.data.handshapes import packaged_handshapes
@@ -180,13 +180,15 @@ def reconstruct_file(source: Path, out: Path | None, name: str, limit: int) -> s
     """Before and after, to look at."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
+        out = out or Path("reconstruction.png")
+        check_output(out, SHEET)
         return reconstruct_pictures(tokenizer, source, out, limit)
+    out = out or Path("reconstruction.html")
+    check_output(out, (".html", *FILMS))
     return reconstruct_recordings(discrete(tokenizer), source, out, limit)
 
 
-def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path | None, limit: int) -> str:
-    out = out or Path("reconstruction.html")
-    check_output(out, (".html", *FILMS))
+def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path, limit: int) -> str:
     items = []
     for recording in open_recordings(source):
         if len(recording):

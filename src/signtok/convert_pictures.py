@@ -15,12 +15,12 @@ from signtok.atomic import atomic_path
 from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
 from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
 from signtok.data.split import spaced
+from signtok.draw import INK, PAPER
 from signtok.hub.pictures import PictureTokenizer, PictureTokens
 from signtok.tokens.latents import LatentWriter, PictureLatent, read_latents
 
 SHEET = (".png", ".jpg")
 CELL, GAP, HEAD = 128, 4, 22
-PAPER, INK = "#fbfaf7", "#39424e"
 
 
 def picture_files(source: Path) -> list[PictureFile]:
@@ -97,11 +97,8 @@ def unused(path: Path, taken: set[Path]) -> Path:
     return path
 
 
-def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path | None, limit: int) -> str:
+def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, limit: int) -> str:
     """Pictures before and after, side by side in one sheet."""
-    out = out or Path("reconstruction.png")
-    if out.suffix.lower() not in SHEET:
-        raise ValueError(f"{out}: name the output {' or '.join('NAME' + suffix for suffix in SHEET)}")
     if limit < 1:
         raise ValueError(f"--limit {limit}: show at least one picture")
     files = picture_files(source)

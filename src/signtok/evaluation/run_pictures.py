@@ -32,13 +32,14 @@ UNSEEN, UNSEEN_SEED = 500, 20241112
 class Tested:
     """Rows of a set of pictures that a tokenizer has not seen, and what part of the set they are, in words."""
 
+    name: str
     pictures: Pictures
     rows: Int[np.ndarray, " n"]
     part: str
 
-    def reconstructed(self, tokenizer: PictureTokenizer, name: str) -> Reconstructed:
+    def reconstructed(self, tokenizer: PictureTokenizer) -> Reconstructed:
         pictures, rows = self.pictures, self.rows
-        what = f"{name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
+        what = f"{self.name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
         return reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, what)
 
 
@@ -55,7 +56,7 @@ def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Teste
     else:
         pictures, part = load_pictures(data, tokenizer.size), "whole"
         rows = np.arange(len(pictures))
-    return Tested(pictures, spaced(rows, most), part)
+    return Tested(data.resolve().name, pictures, spaced(rows, most), part)
 
 
 def evaluate_pictures(
@@ -66,6 +67,6 @@ def evaluate_pictures(
     Raises ValueError for a folder without pictures.
     """
     tested = tested_pictures(tokenizer, data, MOST)
-    done = tested.reconstructed(tokenizer, data.resolve().name)
+    done = tested.reconstructed(tokenizer)
     scores = pixel_scores(done) + perceptual_scores(done, inception, clip) + latent_scores(done)
-    return {f"{data.resolve().name}, {tested.part}": scores, "by class": class_scores(done)}
+    return {f"{tested.name}, {tested.part}": scores, "by class": class_scores(done)}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
+from jaxtyping import Shaped
 from torch import nn
 
 from signtok.atomic import write_text
@@ -19,6 +20,8 @@ from signtok.training.checkpoint import load_model_weights, read_config, save_mo
 
 CARD = "README.md"
 Kind = TypeVar("Kind", bound="Tokenizer")
+Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
+"""A list of arrays; one array alone counts as a list of one."""
 
 
 @dataclass(frozen=True)
@@ -139,3 +142,11 @@ class Tokenizer(ModelHubMixin, ABC):
         tokenizer = cls.untrained(read_config(folder), card.read_text(encoding="utf-8") if card.is_file() else "")
         load_model_weights(folder / "model.safetensors", tokenizer.model)
         return tokenizer
+
+
+def as_list(items: Any, dimensions: int | None = None) -> Sequence[np.ndarray]:
+    """A single array of the right number of dimensions counts as a list of one."""
+    single = isinstance(items, np.ndarray) and items.dtype != object
+    if single and (items.ndim in (2, 3) if dimensions is None else items.ndim == dimensions):
+        return [items]
+    return [np.asanyarray(item) for item in items]

@@ -1,23 +1,19 @@
 """Tokenizers of hand landmarks as they are used: arrays in, tokens out, and back."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from signtok.config import Config, LandmarkConfig, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
 from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
-from signtok.hub.base import Info, Tokenizer
+from signtok.hub.base import Arrays, Info, Tokenizer, as_list
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
-
-Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
-"""A list of arrays; one array alone counts as a list of one."""
 
 
 class Tokens(np.ndarray):
@@ -63,7 +59,7 @@ class LandmarkTokenizer(Tokenizer):
         Returns int64 (T, Q) in [0, V) each, the same whatever else is in the list; float32 (T, D) where the tokenizer
         has no codes. Raises ValueError for another shape, infinite values, and a recording in which no hand is seen.
         """
-        return self.each(self._tokenize, "recording", _as_list(recordings, 3))
+        return self.each(self._tokenize, "recording", as_list(recordings, 3))
 
     def _tokenize(self, array: np.ndarray, what: str) -> Tokens:
         settings = self.settings.tokenizer
@@ -83,7 +79,7 @@ class LandmarkTokenizer(Tokenizer):
             out = self.model.decode(self._latent(array, num_codebooks, what))
             return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
 
-        return self.each(decode, "tokens", _as_list(tokens, 2))
+        return self.each(decode, "tokens", as_list(tokens, 2))
 
     def read(
         self, items: Arrays, beam: int = 8, num_codebooks: int | None = None, alphabet: str | None = None
@@ -106,7 +102,7 @@ class LandmarkTokenizer(Tokenizer):
             labels = greedy(log_probs, BLANK) if beam == 1 else prefix_beam(log_probs, BLANK, beam)
             return decode_text(labels).strip()
 
-        return self.each(spell, "item", _as_list(items))
+        return self.each(spell, "item", as_list(items))
 
     def _latent(self, tokens: np.ndarray, num_codebooks: int | None, what: str) -> torch.Tensor:
         tokens = np.asarray(tokens)
@@ -157,11 +153,3 @@ class LandmarkTokenizer(Tokenizer):
             reads=self.model.head is not None,
             card=self.card,
         )
-
-
-def _as_list(items: Any, dimensions: int | None = None) -> Sequence[np.ndarray]:
-    """A single array of the right number of dimensions counts as a list of one."""
-    single = isinstance(items, np.ndarray) and items.dtype != object
-    if single and (items.ndim in (2, 3) if dimensions is None else items.ndim == dimensions):
-        return [items]
-    return [np.asanyarray(item) for item in items]

@@ -1,20 +1,16 @@
 """Tokenizers of pictures as they are used: pictures in, one vector each out, and back."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 
 from signtok.config import Config, LatentDiffusionDecoder, PictureConfig, ResidualNet
 from signtok.data.batch import signed, unsigned
 from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
-from signtok.hub.base import Info, Tokenizer
+from signtok.hub.base import Arrays, Info, Tokenizer, as_list
 from signtok.tokenizer.picture_model import PictureModel
-
-Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
-"""A list of arrays; one array alone counts as a list of one."""
 
 
 class PictureTokens(np.ndarray):
@@ -55,7 +51,7 @@ class PictureTokenizer(Tokenizer):
         pictures: uint8 (H, W, 3) of any size; the whole picture is fitted into the tokenizer's square, its shape kept,
             its edges repeated where it is not square. Raises ValueError for another dtype or shape.
         """
-        return self.each(self._tokenize, "picture", _as_list(pictures, 3))
+        return self.each(self._tokenize, "picture", as_list(pictures, 3))
 
     def _tokenize(self, picture: np.ndarray, what: str) -> PictureTokens:
         picture = check_picture(picture, what)
@@ -79,7 +75,7 @@ class PictureTokenizer(Tokenizer):
             placement = getattr(latent, "placement", None)
             return unfit_picture(square, placement) if placement else square
 
-        return self.each(decode, "tokens", _as_list(tokens, 1))
+        return self.each(decode, "tokens", as_list(tokens, 1))
 
     def _check(self, latent: np.ndarray, what: str) -> np.ndarray:
         array = np.array(latent)
@@ -117,10 +113,3 @@ class PictureTokenizer(Tokenizer):
             reads=False,
             card=self.card,
         )
-
-
-def _as_list(items: Any, dimensions: int) -> Sequence[np.ndarray]:
-    """A single array counts as a list of one."""
-    if isinstance(items, np.ndarray) and items.ndim == dimensions:
-        return [items]
-    return [np.asanyarray(item) for item in items]

@@ -55,7 +55,7 @@ def look(run: Run, data: Path) -> Seen:
     tokenizer = run.tokenizer
     assert isinstance(tokenizer, PictureTokenizer)
     tested = tested_pictures(tokenizer, data, MOST)
-    done = tested.reconstructed(tokenizer, data.resolve().name)
+    done = tested.reconstructed(tokenizer)
     errors = torch.cat([mse(before, after) for before, after in done.pairs()]).numpy()
     return Seen(run, data, tuple(tested.pictures.names[row] for row in tested.rows), done, errors)
 
