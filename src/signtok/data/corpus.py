@@ -12,13 +12,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from signtok.atomic import atomic_path
+from signtok.data.npz_file import write_npy_header
 from signtok.data.recording import LANDMARKS, Recording
 
 FRAMES, NUMBERS, INDEX = "frames.npy", "frame_numbers.npy", "index.parquet"
@@ -50,8 +51,8 @@ def pack(recordings: Iterable[Recording], folder: str | os.PathLike[str]) -> "Co
     with ExitStack() as files:
         frames, numbers = (files.enter_context(atomic_path(folder / name)) for name in (FRAMES, NUMBERS))
         with open(frames, "wb") as frame_file, open(numbers, "wb") as number_file:
-            _write_header(frame_file, (0, LANDMARKS, 2), np.dtype(np.float32))
-            _write_header(number_file, (0,), np.dtype(np.int64))
+            write_npy_header(frame_file, (0, LANDMARKS, 2), np.dtype(np.float32))
+            write_npy_header(number_file, (0,), np.dtype(np.int64))
             total = 0
             for recording in recordings:
                 rows.append(_row(recording, total))
@@ -63,8 +64,8 @@ def pack(recordings: Iterable[Recording], folder: str | os.PathLike[str]) -> "Co
                 digest.update(json.dumps(rows[-1], sort_keys=True).encode())
             if not rows:
                 raise ValueError(f"{folder}: no recordings to pack")
-            _write_header(frame_file, (total, LANDMARKS, 2), np.dtype(np.float32))
-            _write_header(number_file, (total,), np.dtype(np.int64))
+            write_npy_header(frame_file, (total, LANDMARKS, 2), np.dtype(np.float32))
+            write_npy_header(number_file, (total,), np.dtype(np.int64))
         # From here until the new index is there the folder must not pass for a corpus: it may hold old and new files.
         (folder / INDEX).unlink(missing_ok=True)
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -78,13 +79,6 @@ def pack(recordings: Iterable[Recording], folder: str | os.PathLike[str]) -> "Co
 def _row(recording: Recording, offset: int) -> dict[str, Any]:
     fields = {name: getattr(recording, name) for name in SCHEMA.names if name not in ("offset", "length")}
     return {"offset": offset, "length": len(recording), **fields}
-
-
-def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """At the start of the file. NumPy pads its header so that it stays as long whatever the number of frames."""
-    file.seek(0)
-    header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 class Corpus:

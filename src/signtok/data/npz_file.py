@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -233,3 +233,10 @@ def _asl_signs(arrays: Arrays, what: str) -> Iterator[Recording]:
             label=sign,
             signer=str(arrays["participant_id"][index]),
         )
+
+
+def write_npy_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """At the start of the file. NumPy pads its header so that it stays as long however long the array grows."""
+    file.seek(0)
+    header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
+    np.lib.format.write_array_header_1_0(file, header)

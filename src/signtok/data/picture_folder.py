@@ -16,13 +16,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
 from signtok.atomic import atomic_path, write_text
+from signtok.data.npz_file import write_npy_header
 from signtok.data.picture import SUFFIXES, fit_picture, read_picture
 from signtok.threads import each
 
@@ -155,7 +156,7 @@ def _decode(files: Sequence[PictureFile], size: int, place: Path) -> None:
     """Write the cache of all pictures that can be read. Raises ValueError where none can."""
     kept, lost, digest = [], [], hashlib.sha256()
     with atomic_path(place / PIXELS) as temporary, open(temporary, "wb") as target:
-        _write_header(target, 0, size)
+        write_npy_header(target, (0, size, size, 3), np.dtype(np.uint8))
         for file, square in each_picture(files, lambda file: fit_picture(read_picture(file.path), size), "decode"):
             if isinstance(square, ValueError):
                 lost.append(square)
@@ -165,7 +166,7 @@ def _decode(files: Sequence[PictureFile], size: int, place: Path) -> None:
             digest.update(square.data)
         if not kept:
             raise ValueError(f"none of {len(files)} pictures can be read; the first: {lost[0]}")
-        _write_header(target, len(kept), size)
+        write_npy_header(target, (len(kept), size, size, 3), np.dtype(np.uint8))
     classes = {label: index for index, label in enumerate(sorted({file.label for file in kept}))}
     index = {
         "version": VERSION,
@@ -197,13 +198,6 @@ def each_picture(
                 results = each(attempt, some)
             yield from zip(some, results, strict=True)
             bar.update(len(some))
-
-
-def _write_header(file: BinaryIO, count: int, size: int) -> None:
-    """At the start of the file. NumPy pads its header so that it stays as long whatever the number of pictures."""
-    file.seek(0)
-    header = {"shape": (count, size, size, 3), "fortran_order": False, "descr": "|u1"}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _open(place: Path, size: int) -> Pictures | None:
