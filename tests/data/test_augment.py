@@ -10,6 +10,7 @@ from signtok.data.augment import (
     augment,
     augmented_recording,
     drift,
+    jumping,
     other_anatomy,
     other_camera,
     other_tracker,
@@ -41,7 +42,7 @@ def distances(hand):
     return np.linalg.norm(hand[:, :, None] - hand[:, None], axis=-1)
 
 
-@pytest.mark.parametrize("part", [other_anatomy, other_camera, other_tracker])
+@pytest.mark.parametrize("part", [other_anatomy, other_camera, jumping, other_tracker])
 def test_zero_is_the_identity_of_each_part(part):
     hand = phrase().hand
     np.testing.assert_allclose(part(hand, NO_AUGMENT, np.random.default_rng(1)), hand, rtol=0, atol=1e-5)
@@ -116,6 +117,25 @@ def test_tilt_keeps_straight_lines_straight():
     a, b = out[1:-1] - out[0], out[-1] - out[0]
     np.testing.assert_allclose(a[:, 0] * b[1] - a[:, 1] * b[0], 0, atol=1e-4)
     assert not np.allclose(distances(out[None]), distances(line[:1]), rtol=0.02)
+
+
+@given(seeds)
+@settings(max_examples=20, deadline=None)
+def test_a_jump_moves_turns_and_scales_the_whole_hand_and_keeps_its_shape(seed):
+    hand = phrase().hand
+    jumped = jumping(hand, only(jump=1.0), np.random.default_rng(seed))
+    scale = distances(jumped)[:, 0, 9] / distances(hand)[:, 0, 9]
+    np.testing.assert_allclose(distances(jumped), scale[:, None, None] * distances(hand), rtol=1e-3, atol=1e-4)
+    assert 0.4 < scale.min() <= scale.max() < 2.5
+
+
+def test_a_hand_that_is_held_jumps_by_more_than_half_a_palm():
+    hand = np.repeat(phrase().hand[:1], 60, 0)
+    travelled = [
+        np.linalg.norm(np.diff(jumping(hand, only(jump=1.0), np.random.default_rng(seed)).mean(1), axis=0), axis=-1)
+        for seed in range(20)
+    ]
+    assert np.mean([step.max() > 0.5 for step in travelled]) > 0.7
 
 
 def test_a_smoothing_tracker_lags_and_never_overshoots():

@@ -34,6 +34,8 @@ class AugmentConfig(Settings):
     """Each finger is turned about its knuckle by a constant of this standard deviation."""
     drift: float = 0.3
     """Smooth wandering of the whole hand, in hand sizes, and a third of it of its size."""
+    jump: float = 0.25
+    """Chance that the hand jumps from frame to frame, as in pictures with a moment between them."""
     rise: float = 0.25
     """Chance, at either end, that the hand is raised before the phrase or lowered after it."""
     smooth: float = 0.6

@@ -46,6 +46,22 @@ def other_camera(hand: Hand, config: AugmentConfig, rng: np.random.Generator) ->
     return np.stack([x * np.cos(yaw) / depth * aspect, y * np.cos(pitch) / depth / aspect], -1).astype(np.float32)
 
 
+def jumping(hand: Hand, config: AugmentConfig, rng: np.random.Generator) -> Hand:
+    """Pictures with a moment between them, or a slow tracker: from one frame to the next the hand is elsewhere, turned
+    and nearer or farther, and nothing was spelled by that. In most phrases it never is."""
+    if rng.uniform() >= config.jump:
+        return hand
+    often, far = rng.uniform(0.05, 1), rng.uniform(0, 1)
+    place = np.cumsum(rng.uniform(size=len(hand)) < often)  # (T,) which of the places each frame is at
+    draws = far * rng.standard_normal((place[-1] + 1, 4))[place, None]  # (T, 1, 4)
+    middle = hand.mean(1, keepdims=True)
+    turn, size = 0.15 * draws[..., 2], np.exp(0.12 * draws[..., 3])
+    cos, sin = size * np.cos(turn), size * np.sin(turn)
+    x, y = np.moveaxis(hand - middle, -1, 0)
+    turned = np.stack([cos * x - sin * y, sin * x + cos * y], -1)
+    return (turned + middle + 0.7 * draws[..., :2]).astype(np.float32)
+
+
 def drift(frames: int, amount: float, rng: np.random.Generator) -> Float[np.ndarray, "t 1 2"]:
     """A smooth wandering of about `amount`: three slow sinusoids in x and y."""
     rate = rng.uniform(0.01, 0.08, (3, 1, 2))
@@ -87,6 +103,7 @@ def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> 
     hand = raised_and_lowered(phrase, config, rng).hand
     hand = other_anatomy(hand, config, rng)
     hand = other_camera(hand, config, rng)
+    hand = jumping(hand, config, rng)
     hand = other_tracker(hand, config, rng)
     hand = hand * (1 + drift(len(hand), config.drift / 3, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)
     return replace(phrase, hand=hand)
