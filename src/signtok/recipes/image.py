@@ -29,8 +29,8 @@ def asl_image_conv() -> PictureConfig:
         name="asl-image-conv",
         data=PictureDataConfig(augment=NOT_AUGMENTED),
         tokenizer=PictureTokenizerConfig(size=200),
-        optim=OptimConfig(learning_rate=1e-3),
-        train=TrainConfig(batch_size=64, max_steps=10_000),
+        optim=OptimConfig(learning_rate=6e-3),
+        train=TrainConfig(batch_size=32, max_steps=10_000),
     )
 
 
