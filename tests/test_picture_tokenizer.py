@@ -9,6 +9,7 @@ from signtok.config import (
     ConvolutionNet,
     GaussianConfig,
     LatentDiffusionDecoder,
+    LinearNet,
     PictureConfig,
     PictureTokenizerConfig,
     PlainDecoder,
@@ -116,3 +117,42 @@ def test_fingerprint_is_of_weights():
     assert make(seed=1).fingerprint != make().fingerprint
     other = SAMPLING.model_copy(update={"decoder": SAMPLING.decoder.model_copy(update={"beta": (1e-4, 0.6)})})
     assert make(other).fingerprint != make(SAMPLING).fingerprint
+
+
+def test_refined_latents_are_better_and_never_worse():
+    model, x = make().model, torch.rand(8, 3, 16, 16) * 2 - 1
+    z = model.encode(x)
+    first, few, many = ((model.decode(model.refine(x, z, steps)) - x).square().mean((1, 2, 3)) for steps in (0, 4, 40))
+    assert (few <= first).all()
+    assert (many <= first).all()
+    assert many.mean() < few.mean() < first.mean()
+
+
+def test_refining_reaches_the_least_error_there_is():
+    torch.manual_seed(0)
+    net = LinearNet()
+    model = PictureModel(PictureTokenizerConfig(size=16, latent=3, encoder=net, decoder=PlainDecoder(net=net))).eval()
+    wanted = torch.tensor([[0.8, -1.1, 0.4]])
+    x = model.decode(wanted)
+    torch.testing.assert_close(model.refine(x, wanted + 0.3, 200), wanted, rtol=0, atol=0.01)
+
+
+def test_refining_a_picture_does_not_depend_on_the_list(pictures):
+    tok = make()
+    together = tok.tokenize(pictures, refine=4)
+    for one, z in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(tok.tokenize([one], refine=4)[0], z)
+    assert (np.asarray(tok.tokenize(pictures)) != np.asarray(together)).any()
+
+
+def test_a_tokenizer_may_refine_by_itself(pictures):
+    refining = make(PLAIN.model_copy(update={"refine": 4}))
+    np.testing.assert_array_equal(refining.tokenize(pictures)[1], make().tokenize(pictures, refine=4)[1])
+    np.testing.assert_array_equal(refining.tokenize(pictures, refine=0)[1], make().tokenize(pictures)[1])
+
+
+def test_what_cannot_be_refined(pictures):
+    with pytest.raises(ValueError, match="encode with refine=0"):
+        make(SAMPLING).tokenize(pictures, refine=1)
+    with pytest.raises(ValueError, match="refine=-1: give 0 or more steps"):
+        make().tokenize(pictures, refine=-1)

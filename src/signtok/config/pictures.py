@@ -110,6 +110,8 @@ class PictureTokenizerConfig(Settings):
     encoder: Net = ConvolutionNet()
     bottleneck: PictureBottleneck = NoBottleneck()
     decoder: PictureDecoder = PlainDecoder()
+    refine: int = Field(default=0, ge=0)
+    """Steps of descent that a latent is improved by when a picture is encoded; training knows nothing of it."""
 
 
 class PictureConfig(Config):

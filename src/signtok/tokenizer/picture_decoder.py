@@ -24,6 +24,10 @@ class PictureDecoding(Protocol):
         """steps: of sampling, None as trained; generator: of the noise, on the CPU. A decoder without needs neither."""
         ...
 
+    def certain(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 h w"]:
+        """What z is decoded to, with a gradient. Raises ValueError for a decoder that samples."""
+        ...
+
 
 def build_picture_decoder(config: PictureDecoder, size: int, latent: int) -> "Plain | LatentDiffusion":
     match config:
@@ -54,6 +58,9 @@ class Plain(nn.Module):
     ) -> Float[Tensor, "b 3 h w"]:
         if steps is not None:
             raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
+        return self.certain(z)
+
+    def certain(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 h w"]:
         return self.net(z).float()
 
 
@@ -118,6 +125,9 @@ class LatentDiffusion(nn.Module):
         if not 0 <= steps <= self.config.steps:
             raise ValueError(f"steps={steps}: this decoder was trained with {self.config.steps}; give 0 to that")
         return self.net(self.denoised(z.float(), steps, generator)).float()
+
+    def certain(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 h w"]:
+        raise ValueError("this decoder samples, so no latent is the best one: encode with refine=0")
 
     def denoised(self, z: Tensor, steps: int, generator: torch.Generator | None) -> Float[Tensor, "b d"]:
         """Forward to step `steps` at once, and back one by one (algorithm 2, with the posterior's variance)."""
