@@ -1,5 +1,6 @@
 """Scores: sums and counts, intervals, files, tables."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,31 @@ def test_file_round_trip_and_faults(tmp_path):
             read_scores(path)
     with pytest.raises(ValueError, match="not a scores file"):
         read_scores(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"value": "0.9"}, "value '0.9'"),
+        ({"low": None}, "low None"),
+        ({"high": float("nan")}, "high nan"),
+        ({"n": 1.5}, "n 1.5"),
+        ({"direction": "up"}, "direction 'up'"),
+        ({"name": ["a"]}, r"name \['a'\]"),
+        ({"more": "x"}, "more"),
+    ],
+)
+def test_a_score_of_wrong_types_is_one_line(tmp_path, change, message):
+    path = tmp_path / "scores.json"
+    write_scores(path, [SCORE])
+    content = json.loads(path.read_text())
+    entry = content["scores"][0]
+    without = {key: value for key, value in entry.items() if key != "value"}
+    for bad, said in (([{**entry, **change}], message), ([without], "value"), (["text"], "no object"), ("text", "")):
+        path.write_text(json.dumps({**content, "scores": bad}))
+        with pytest.raises(ValueError, match=f"not a scores file of version 1 .*{said}") as caught:
+            read_scores(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_table():

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,12 +12,25 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
+from signtok.data.picture_hands import PictureHands
 from signtok.data.split import spaced
 from signtok.evaluation.feature_networks import FeatureNetwork, distribution_scores, features
-from signtok.evaluation.hand_region import CENTRE_BOX, hand_regions
+from signtok.evaluation.hand_region import CENTRE_BOX, THICKNESS, hand_regions
 from signtok.evaluation.latents import latent_use
 from signtok.evaluation.measured import Measured
-from signtok.evaluation.pictures import lpips, masked_mse, mse, per_picture, psnr, ssim
+from signtok.evaluation.pictures import (
+    After,
+    Before,
+    Mask,
+    lpips,
+    masked_mse,
+    masked_psnr,
+    masked_ssim,
+    mse,
+    per_picture,
+    psnr,
+    ssim,
+)
 from signtok.evaluation.score import Interval, Ratio, Score
 from signtok.hub import PictureTokenizer
 from signtok.nn.clip_vision import load_clip_vision
@@ -27,6 +41,8 @@ from signtok.nn.perceptual import load_lpips
 CHUNK = 128
 SEEN_BY_NETWORKS = 500
 """Pictures, evenly spaced, that networks compare: on a CPU they take some tens a second."""
+SEEN_BY_VGG = 200
+"""VGG16 takes 60 ms for a pair of 64 pixels on one thread, and .7 s at 200: 12 seconds and 2.5 minutes in all."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +68,9 @@ class Reconstructed(Measured):
             piece = chosen[start : start + CHUNK]
             yield to_unit(self.before[piece]), to_unit(self.after[piece])
 
-    def some(self) -> np.ndarray:
-        """Rows that networks compare."""
-        return spaced(np.arange(len(self.before)), SEEN_BY_NETWORKS)
+    def some(self, most: int) -> Int[np.ndarray, " m"]:
+        """At most so many rows, evenly spaced."""
+        return spaced(np.arange(len(self.before)), most)
 
 
 def to_unit(pictures: UInt8[np.ndarray, "b s s 3"]) -> Float[Tensor, "b 3 s s"]:
@@ -97,6 +113,24 @@ def pixel_scores(done: Reconstructed) -> list[Score]:
         done.score("MSE, centre", centre, "of [0, 1]", False, f"mse|centre box {CENTRE_BOX}"),
         done.score("PSNR", each(psnr), "dB", True, "psnr|mean over pictures"),
         done.score("SSIM", each(ssim), "", True, "ssim|gaussian 11 1.5|rgb"),
+    ]
+
+
+def hand_scores(done: Reconstructed, hands: PictureHands) -> list[Score]:
+    """MSE, PSNR and SSIM in the region of the hand, of the pictures whose landmarks are known."""
+    size = done.before.shape[1]
+    rows = [row for row, hand in enumerate(hands.hands) if hand is not None]
+    regions = hand_regions([hands.hands[row] for row in rows], size, size)
+
+    def each(metric: Callable[[Before, After, Mask], list[Ratio]]) -> list[Ratio]:
+        pieces = zip(done.pairs(rows), regions.split(CHUNK), strict=True)
+        return [ratio for (before, after), region in pieces for ratio in metric(before, after, region)]
+
+    where = f"hand {THICKNESS} thick|landmarks {hands.source}|of {hands.known} of {len(hands.hands)} pictures"
+    return [
+        done.score("MSE, hand", each(masked_mse), "of [0, 1]", False, f"mse|{where}"),
+        done.score("PSNR, hand", each(masked_psnr), "dB", True, f"psnr|mean over pictures|{where}"),
+        done.score("SSIM, hand", each(masked_ssim), "", True, f"ssim|gaussian 11 1.5|rgb|{where}"),
     ]
 
 
@@ -143,17 +177,20 @@ def perceptual_scores(done: Reconstructed, inception: Path | None, clip: Path | 
 
 
 def lpips_scores(done: Reconstructed) -> list[Score]:
-    """By AlexNet, of some of the pictures."""
-    network = load_lpips("alex")
-    with torch.inference_mode():
-        pairs = tqdm(done.pairs(done.some()), desc="LPIPS", disable=None)
-        ratios = [ratio for before, after in pairs for ratio in per_picture(lpips(network, before, after))]
-    return [done.score("LPIPS", ratios, "alex", False, "lpips|alex 0.1")]
+    """By AlexNet, and by VGG16 of fewer pictures."""
+    return [_lpips_score(done, "LPIPS", "alex", SEEN_BY_NETWORKS), _lpips_score(done, "LPIPS, VGG", "vgg", SEEN_BY_VGG)]
+
+
+def _lpips_score(done: Reconstructed, name: str, net: Literal["alex", "vgg"], most: int) -> Score:
+    network, rows = load_lpips(net), done.some(most)
+    pairs = tqdm(done.pairs(rows), desc=name, disable=None)
+    ratios = [ratio for before, after in pairs for ratio in per_picture(lpips(network, before, after))]
+    return done.score(name, ratios, net, False, f"lpips|{net} 0.1|{len(rows)} of them")
 
 
 def distance_scores(done: Reconstructed, network: FeatureNetwork) -> list[Score]:
     """Of some of the pictures as sets, by the features of a network."""
-    pairs = tqdm(done.pairs(done.some()), desc=network.name, disable=None)
+    pairs = tqdm(done.pairs(done.some(SEEN_BY_NETWORKS)), desc=network.name, disable=None)
     seen = [(features(network, before), features(network, after)) for before, after in pairs]
     before, after = (torch.cat(one) for one in zip(*seen, strict=True))
     return distribution_scores(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from signtok.data.generate import generate, is_generated
+from signtok.data.generate import GENERATED, generate, is_generated
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
@@ -11,24 +11,31 @@ from signtok.data.sources import has_known_sources
 from signtok.data.split import split
 from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.held_out import PHRASES, SEED, evaluate_sources
-from signtok.evaluation.run_pictures import evaluate_pictures
+from signtok.evaluation.run_pictures import evaluate_pictures, folder_of
 from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 
 
 def evaluate_path(
-    name: str, data: Path, out: Path | None, only: Sequence[str], inception: Path | None, clip: Path | None
+    name: str,
+    data: Path | None,
+    out: Path | None,
+    only: Sequence[str],
+    inception: Path | None,
+    clip: Path | None,
+    landmarks: Path | None,
 ) -> str:
-    """The scores as one table a source; also to `out` as JSON, if given."""
+    """The scores as one table a source; also to `out` as JSON, if given. Without `data`, a tokenizer of pictures is
+    tested on the folder that it was trained on, one of landmarks on generated phrases."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
         if only:
             raise ValueError(f"--only names sources of landmarks, and {tokenizer.name} is of pictures; leave it out")
-        groups = evaluate_pictures(tokenizer, data, inception, clip)
+        groups = evaluate_pictures(tokenizer, data or folder_of(tokenizer), inception, clip, landmarks)
     else:
-        if inception or clip:
-            raise ValueError(f"--inception and --clip judge pictures, and {tokenizer.name} is of landmarks")
-        groups = landmark_groups(tokenizer, data, only)
+        if inception or clip or landmarks:
+            raise ValueError(f"--inception, --clip and --landmarks judge pictures; {tokenizer.name} is of landmarks")
+        groups = landmark_groups(tokenizer, data or Path(GENERATED), only)
     if out is not None:
         write_scores(out, [score for scores in groups.values() for score in scores])
     return "\n\n".join(f"{group}\n\n{table(scores, digits(scores))}" for group, scores in groups.items())

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from signtok.config import PictureDataConfig
 from signtok.data.generate import is_generated
 from signtok.data.picture_folder import Pictures, load_pictures
+from signtok.data.picture_hands import PictureHands, hands_of_pictures
 from signtok.data.rendered import rendered_pictures
 from signtok.data.split import spaced, split_pictures
 from signtok.evaluation.evaluate_pictures import (
     Reconstructed,
     class_scores,
+    hand_scores,
     latent_scores,
     perceptual_scores,
     pixel_scores,
@@ -30,17 +33,41 @@ UNSEEN, UNSEEN_SEED = 500, 20241112
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Rows of a set of pictures that a tokenizer has not seen, and what part of the set they are, in words."""
+    """Rows of a folder of pictures that a tokenizer has not seen, and what part of it they are, in words."""
 
-    name: str
+    folder: Path
     pictures: Pictures
     rows: Int[np.ndarray, " n"]
     part: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
 
     def reconstructed(self, tokenizer: PictureTokenizer) -> Reconstructed:
         pictures, rows = self.pictures, self.rows
         what = f"{self.name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
         return reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, what)
+
+    def hands(self, landmarks: Path) -> PictureHands:
+        """Raises ValueError for rendered pictures, which have no landmarks, and as `hands_of_pictures` does."""
+        if is_generated(self.folder):
+            raise ValueError(f"--landmarks {landmarks} are of pictures in files; name their folder with --data")
+        return hands_of_pictures(self.folder, self.pictures, self.rows, landmarks)
+
+
+def folder_of(tokenizer: PictureTokenizer) -> Path:
+    """What it was trained on: its folder, or "generated". Raises ValueError where that folder is not there."""
+    folder = Path(tokenizer.settings.data.path)
+    if not (is_generated(folder) or folder.is_dir()):
+        raise ValueError(f"{folder}, which {tokenizer.name} was trained on, is not there; name pictures: --data FOLDER")
+    return folder
+
+
+def is_trained_on(config: PictureDataConfig, data: Path) -> bool:
+    """Whether `data` is the folder of the configuration, of which a released tokenizer knows the name alone."""
+    own = Path(config.path)
+    return own.resolve() == data.resolve() or own == Path(data.resolve().name)
 
 
 def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Tested:
@@ -49,24 +76,30 @@ def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Teste
     if is_generated(data):
         pictures, part = rendered_pictures(UNSEEN, tokenizer.size, seed=UNSEEN_SEED), f"rendered, seed {UNSEEN_SEED}"
         rows = np.arange(len(pictures))
-    elif Path(config.path).resolve() == data.resolve():
+    elif is_trained_on(config, data):
         pictures = load_pictures(data, tokenizer.size)
         parts = split_pictures(pictures.labels, pictures.numbers, config.split)
         rows, part = parts.test, f"test part, {parts.protocol}"
     else:
         pictures, part = load_pictures(data, tokenizer.size), "whole"
         rows = np.arange(len(pictures))
-    return Tested(data.resolve().name, pictures, spaced(rows, most), part)
+    return Tested(data, pictures, spaced(rows, most), part)
 
 
 def evaluate_pictures(
-    tokenizer: PictureTokenizer, data: Path, inception: Path | None = None, clip: Path | None = None
+    tokenizer: PictureTokenizer,
+    data: Path,
+    inception: Path | None = None,
+    clip: Path | None = None,
+    landmarks: Path | None = None,
 ) -> dict[str, list[Score]]:
-    """Scores by group; inception, clip: files of weights, for FID and KID, and for CMMD.
+    """Scores by group; inception, clip: files of weights, for FID and KID, and for CMMD; landmarks: of the hands.
 
-    Raises ValueError for a folder without pictures.
+    Raises ValueError for a folder without pictures, and for files of weights or landmarks that cannot be used.
     """
     tested = tested_pictures(tokenizer, data, MOST)
+    hands = tested.hands(landmarks) if landmarks else None
     done = tested.reconstructed(tokenizer)
-    scores = pixel_scores(done) + perceptual_scores(done, inception, clip) + latent_scores(done)
-    return {f"{tested.name}, {tested.part}": scores, "by class": class_scores(done)}
+    scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])
+    scores += perceptual_scores(done, inception, clip) + latent_scores(done)
+    return {f"{tested.name}, {tested.part}": scores, f"{tested.name}, by class": class_scores(done)}

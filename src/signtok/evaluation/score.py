@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped
@@ -119,17 +119,40 @@ def write_scores(path: str | os.PathLike[str], scores: Sequence[Score]) -> None:
 
 
 def read_scores(path: str | os.PathLike[str]) -> list[Score]:
-    """Raises ValueError for a file that is missing, no scores file or of another version."""
+    """Raises ValueError for a file that is missing, no scores file or of another version, and for a score that lacks a
+    field or holds what it should not."""
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if (content["format"], content["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {content['format']!r} version {content['version']!r}")
-        return [Score(**entry) for entry in content["scores"]]
+        return [_to_score(entry) for entry in content["scores"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: not a scores file of version {VERSION} ({error}); `signtok evaluate` makes one"
         ) from None
+
+
+def _to_score(entry: Any) -> Score:
+    """Raises TypeError or ValueError for what is no score."""
+    if not isinstance(entry, dict):
+        raise ValueError("a score that is no object")
+    for name, value in entry.items():
+        if not _fits(name, value):
+            raise ValueError(f"{name} {value!r}")
+    return Score(**entry)
+
+
+def _fits(name: str, value: Any) -> bool:
+    match name:
+        case "value" | "low" | "high":
+            return type(value) in (int, float) and bool(np.isfinite(value))
+        case "n":
+            return type(value) is int
+        case "direction":
+            return value in ("higher", "lower")
+        case _:
+            return isinstance(value, str)
 
 
 def table(scores: Sequence[Score], digits: int = 3) -> str:

@@ -1,0 +1,102 @@
+"""`signtok evaluate` of pictures: what it is tested on when nobody says so, and the landmarks of their hands."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import make_hand_motion
+from signtok.config import ConvolutionNet, PictureConfig, PictureDataConfig, PictureTokenizerConfig, PlainDecoder
+from signtok.evaluation import run_pictures
+from signtok.hub import PictureTokenizer
+from signtok.tokenizer.picture_model import PictureModel
+
+
+@pytest.fixture
+def run_of(tmp_path, monkeypatch):
+    """Writes a tokenizer that says to have been trained on a folder; networks and many pictures are left out."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(run_pictures, "perceptual_scores", lambda *_: [])
+    monkeypatch.setattr(run_pictures, "UNSEEN", 6)
+    net = ConvolutionNet(channels=(8, 16))
+    config = PictureTokenizerConfig(size=32, latent=6, encoder=net, decoder=PlainDecoder(net=net))
+
+    def write(path):
+        torch.manual_seed(0)
+        settings = PictureConfig(name="tiny", tokenizer=config, data=PictureDataConfig(path=str(path)))
+        PictureTokenizer(PictureModel(config), settings).save_pretrained(tmp_path / "run")
+        return tmp_path / "run"
+
+    return write
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Ten of each of two classes."""
+    rng = np.random.default_rng(0)
+    for label in "AB":
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(10):
+            picture = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "set" / label / f"{label}{number}.png")
+    return tmp_path / "set"
+
+
+def test_by_default_the_test_part_of_what_it_was_trained_on(run_of, pictures, run):
+    ended = run("evaluate", run_of(pictures))
+    assert (ended.code, ended.err) == (0, "")
+    assert "set, test part, random 20%, leaking" in ended.out
+    assert run("evaluate", run_of(pictures), "--data", pictures).out == ended.out
+
+
+def test_rendered_pictures_where_it_was_trained_on_those(run_of, run):
+    ended = run("evaluate", run_of("generated"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "generated, rendered, seed" in ended.out
+
+
+def test_one_line_where_its_folder_is_gone(run_of, pictures, run):
+    folder = run_of(pictures)
+    shutil.rmtree(pictures)
+    ended = run("evaluate", folder)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "which tiny was trained on, is not there; name pictures: --data FOLDER" in ended.err
+
+
+def test_a_released_one_knows_its_folder_by_name(run_of, pictures, run):
+    """Else its training pictures would be tested on."""
+    ended = run("evaluate", run_of("set"), "--data", pictures)
+    assert "set, test part" in ended.out
+    assert "set, whole" in run("evaluate", run_of("elsewhere/set"), "--data", pictures).out
+
+
+def test_errors_in_the_region_of_the_hand(run_of, pictures, run, tmp_path):
+    hands = np.stack([make_hand_motion(1, seed)[0] for seed in range(5)])
+    np.savez(tmp_path / "hands.npz", hand=hands, label=np.array(["a"] * 5), frame=np.arange(5))
+    arguments = ("--data", pictures, "--landmarks", tmp_path / "hands.npz", "--out", tmp_path / "s.json")
+    ended = run("evaluate", run_of("elsewhere"), *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    scores = {score["name"]: score for score in json.loads((tmp_path / "s.json").read_text())["scores"]}
+    for name in ("MSE, hand", "PSNR, hand", "SSIM, hand"):
+        assert scores[name]["n"] == 5
+        assert scores[name]["signature"].endswith("of 5 of 20 pictures")
+    assert scores["MSE, centre"]["n"] == 20
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "data", "message"),
+    [("generated", "generated", "name their folder with --data"), ("elsewhere", "set", "no such file")],
+)
+def test_landmarks_that_cannot_be_used(run_of, pictures, run, tmp_path, monkeypatch, trained_on, data, message):
+    monkeypatch.chdir(tmp_path)
+    ended = run("evaluate", run_of(trained_on), "--data", data, "--landmarks", "gone.npz")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert message in ended.err
+
+
+def test_landmarks_judge_pictures(run):
+    ended = run("evaluate", "fingerspelling", "--landmarks", "hands.npz")
+    assert (ended.code, "judge pictures; fingerspelling is of landmarks" in ended.err) == (2, True)
