@@ -37,7 +37,9 @@ def shelf(tmp_path_factory):
         seeded_tokenizer(shrink(recipe()), seed, card="# A card\n").save_pretrained(folder / name)
     write_npz(folder / "letters.npz", letters("ab", takes=1, licence="MIT", signer="ann"))
     write_kaggle(folder / "kaggle", [replace(r, name=str(i)) for i, r in enumerate(letters("ab", takes=1))])
-    encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"), 16)
+    (folder / "pictures" / "A").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "pictures" / "A" / "1.png")
+    encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"))
     return folder
 
 
@@ -57,6 +59,14 @@ def test_encode_keeps_where_it_is_from(shelf, run, tmp_path):
     assert (one.licence, one.signer, one.source) == ("MIT", "ann", "invented")
     assert one.ids.shape == (12, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_a_licence_for_what_names_none(shelf, run, tmp_path):
+    np.savez(tmp_path / "plain.npz", landmarks=right_hand(9).landmarks)
+    for source, licence in ((tmp_path / "plain.npz", "CC0-1.0"), (shelf / "letters.npz", "MIT")):
+        out = tmp_path / "t.parquet"
+        assert run("encode", source, "--out", out, "--tokenizer", shelf / "tok", "--licence", "CC0-1.0").code == 0
+        assert {row.licence for row in read_tokens(out)} == {licence}
 
 
 def test_decode_to_npz(shelf, run, tmp_path):
@@ -411,7 +421,11 @@ BAD_TOKENS = {
     "cut short": (cut("t.parquet", "bad.parquet"), "tok", r"bad\.parquet: not a Parquet file, or cut short"),
     "empty": (empty("bad.parquet"), "tok", r"bad\.parquet: not a Parquet file, or cut short"),
     "not tokens": ("kaggle/train_landmarks/0.parquet", "tok", r"a Parquet file, but not a token file"),
-    "nothing there": ("nobody.parquet", "tok", r"nobody\.parquet: no such token file; `signtok encode` makes one"),
+    "nothing there": (
+        "nobody.parquet",
+        "tok",
+        r"nobody\.parquet: no such token file; give .*`signtok encode` makes",
+    ),
     "for a continuous one": ("t.parquet", "continuous", r"is continuous and has no ids"),
 }
 
@@ -484,6 +498,28 @@ MISTAKES = {
         ("encode", "{letters}", "--out", "{out}/o.parquet", "--tokenizer", "{continuous}"),
         r"is continuous and has no ids to write; use one with codebooks",
     ),
+    "pictures to encode": (
+        ("encode", "{pictures}", "--out", "{out}/o.parquet", "--tokenizer", "{tok}"),
+        r"pictures: holds pictures, which a tokenizer or a recipe of pictures takes; give \.npz",
+    ),
+    "pictures to reconstruct": (
+        ("reconstruct", "{pictures}/A/1.png", "--out", "{out}/o.png", "--tokenizer", "{tok}"),
+        r"1\.png: holds pictures",
+    ),
+    "pictures to train on": (("train", "sign-rvq", "--data", "{pictures}", "--out", "{out}/run"), r"holds pictures"),
+    "pictures to decode": (
+        ("decode", "{pictures}/A/1.png", "--out", "{out}/o.npz", "--tokenizer", "{tok}"),
+        r"1\.png: holds pictures, .*; give a token file, which `signtok encode` makes",
+    ),
+    "tokens to encode": (
+        ("encode", "{tokens}", "--out", "{out}/o.parquet", "--tokenizer", "{tok}"),
+        r"t\.parquet: holds tokens, which `signtok decode` takes; give \.npz",
+    ),
+    "no threads": (("train", "sign-rvq", "--out", "{out}/run", "--threads", "0"), r"--threads 0: give 1 or more"),
+    "less than no threads": (
+        ("probe", "{tok}", "--out", "{out}/run", "--threads", "-1"),
+        r"--threads -1: give 1 or more",
+    ),
     "no such folder to write": (
         ("encode", "{letters}", "--out", "{letters}/o.parquet", "--tokenizer", "{tok}"),
         r"letters\.npz",
@@ -495,6 +531,7 @@ MISTAKES = {
 def test_mistakes_are_one_line(shelf, run, tmp_path, name):
     arguments, message = MISTAKES[name]
     names = {"letters": shelf / "letters.npz", "tokens": shelf / "t.parquet", "tok": shelf / "tok", "out": tmp_path}
+    names["pictures"] = shelf / "pictures"
     before = contents(shelf)
     assert_refused(run(*(a.format(continuous=shelf / "continuous", **names) for a in arguments)), message)
     assert contents(tmp_path) == {}

@@ -1,6 +1,10 @@
 """The verbs on pictures, as a person types them: what they write, and one line for what they cannot do."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ from PIL import Image
 from signtok.config import ConvolutionNet, PictureConfig, PictureTokenizerConfig, PlainDecoder
 from signtok.hub import PictureTokenizer, load
 from signtok.tokenizer.picture_model import PictureModel
-from signtok.tokens import read_latents
+from signtok.tokens import LatentWriter, PictureLatent, TokenWriter, read_latents
 
 NET = ConvolutionNet(channels=(8, 16))
 
@@ -57,9 +61,48 @@ def test_encode_and_decode(shelf, run, tmp_path):
         assert picture.size == (30, 21)
 
 
-def test_names_in_a_token_file_lead_nowhere(shelf, run, tmp_path):
-    from signtok.tokens import LatentWriter, PictureLatent
+def test_the_licence_goes_along(shelf, run, tmp_path):
+    terms = ("--licence", "CC BY 4.0 ü")
+    run("encode", shelf / "set/A/A1.png", "--out", tmp_path / "t.parquet", "--tokenizer", shelf / "tok", *terms)
+    assert [row.licence for row in read_latents(tmp_path / "t.parquet")] == ["CC BY 4.0 ü"]
+    run("decode", tmp_path / "t.parquet", "--out", tmp_path / "back", "--tokenizer", shelf / "tok")
+    with Image.open(tmp_path / "back" / "A1.png") as picture:
+        assert picture.info["Copyright"] == "CC BY 4.0 ü"
 
+
+KILLED = """
+import os, signal, sys
+from signtok import cli, convert_pictures
+read = convert_pictures.read_picture
+def read_or_die(path):
+    if path.name == "A200.png":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(path)
+convert_pictures.read_picture = read_or_die
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is of POSIX alone")
+def test_killed_while_encoding(shelf, run, tmp_path):
+    """What was there stays, and the same command again leaves nothing else."""
+    (tmp_path / "A").mkdir()
+    for number in range(300):
+        Image.new("RGB", (8, 8), (number % 256, 0, 0)).save(tmp_path / "A" / f"A{number}.png")
+    out = tmp_path / "out" / "t.parquet"
+    assert run("encode", shelf / "set", "--out", out, "--tokenizer", shelf / "tok").code == 0
+    before = out.read_bytes()
+    command = ["encode", str(tmp_path / "A"), "--out", str(out), "--tokenizer", str(shelf / "tok")]
+    ended = subprocess.run([sys.executable, "-c", KILLED, *command], capture_output=True, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert len(list(out.parent.glob(".*"))) == 1
+    assert out.read_bytes() == before
+    assert run(*command).code == 0
+    assert len(list(read_latents(out))) == 300
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_names_in_a_token_file_lead_nowhere(shelf, run, tmp_path):
     tok = load(shelf / "tok")
     path = tmp_path / "t.parquet"
     with LatentWriter(path, tok.name, tok.fingerprint, 6) as writer:
@@ -107,13 +150,17 @@ def test_train_on_a_folder_and_go_on(shelf, run, tmp_path):
     [
         (("encode", "set", "--out", "t.parquet", "--bits", 32, "--tokenizer", "nowhere"), "no tokenizer 'nowhere'"),
         (("encode", "nowhere", "--out", "t.parquet"), "no such folder"),
+        (("encode", "hand.npz", "--out", "t.parquet"), "landmarks, which a tokenizer or a recipe of landmarks takes"),
+        (("reconstruct", "hand.npz", "--out", "x.html"), "hand.npz: holds recordings of landmarks"),
+        (("decode", "hand.npz", "--out", "o"), "give a token file, which `signtok encode` makes"),
+        (("decode", "landmarks.parquet", "--out", "x.npz"), "is a token file of landmarks, made by tokenizer 'signs'"),
         (("encode", "set/A/A9.png", "--out", "t.parquet"), "nothing was written"),
         (("decode", "t", "--out", "o"), "no such token file"),
         (("decode", "t", "--out", "o", "--codebooks", 2), "tiny has none; leave it out"),
         (("reconstruct", "set", "--out", "x.html"), "name the output"),
         (("reconstruct", "set", "--out", "x.png", "--limit", 0), "show at least one picture"),
-        (("decode", "t", "--out", "set"), "exists; name a new folder"),
-        (("decode", "t", "--out", "x.npz"), "name a folder for the pictures"),
+        (("decode", "tokens.parquet", "--out", "set"), "exists; name a new folder"),
+        (("decode", "tokens.parquet", "--out", "x.npz"), "name a folder for the pictures"),
         (("evaluate", "--data", "set", "--only", "letters_webcam"), "--only names sources of landmarks"),
         (("evaluate", "--data", "nowhere"), "no such folder"),
     ],
@@ -121,6 +168,12 @@ def test_train_on_a_folder_and_go_on(shelf, run, tmp_path):
 def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "set").symlink_to(shelf / "set")
+    np.savez("hand.npz", landmarks=np.zeros((2, 42, 2), np.float32))
+    with TokenWriter("landmarks.parquet", "signs", "0" * 12, 4, 8):
+        pass
+    tok = load(shelf / "tok")
+    with LatentWriter("tokens.parquet", tok.name, tok.fingerprint, 6):
+        pass
     verb, *rest = arguments
     chosen = [shelf / "tok", *rest] if verb == "evaluate" else [*rest, "--tokenizer", shelf / "tok"]
     if "nowhere" in arguments[-1:]:
@@ -129,7 +182,7 @@ def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, messa
     assert ended.code == 2
     assert message in ended.err
     assert ended.err.count("\n") == 1
-    assert not list(tmp_path.glob("*.parquet"))
+    assert not (tmp_path / "t.parquet").exists()
 
 
 @pytest.mark.parametrize(

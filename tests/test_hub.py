@@ -1,6 +1,8 @@
 """The tokenizer as people use it: arrays in and out, folders, and one clear line for what cannot be."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -158,7 +160,9 @@ def test_left_handed_signers_get_the_same_tokens_and_their_own_hand_back(tok, ha
 def test_slices_remember_their_place(tok, hand):
     (ids,) = tok.tokenize([hand])
     assert ids.placement == normalise(hand)[2]
-    for some in (ids[3:7], ids[:, :2], ids.copy(), ids[::-1]):
+    pickled = pickle.loads(pickle.dumps(ids))
+    np.testing.assert_array_equal(pickled, ids)
+    for some in (ids[3:7], ids[:, :2], ids.copy(), ids[::-1], copy.deepcopy(ids), pickled):
         assert isinstance(some, Tokens)
         assert some.placement == ids.placement
     assert np.asarray(ids).__class__ is np.ndarray

@@ -75,7 +75,7 @@ def test_the_two_kinds_of_token_files_are_told_apart(tmp_path):
         pass
     with pytest.raises(ValueError, match="is a token file of pictures, made by tokenizer 'hands-conv'"):
         read_tokens(tmp_path / "p.parquet")
-    with pytest.raises(ValueError, match="is a token file, made by tokenizer 'fingerspelling'"):
+    with pytest.raises(ValueError, match="is a token file of landmarks, made by tokenizer 'fingerspelling'"):
         read_latents(tmp_path / "s.parquet")
 
 

@@ -419,9 +419,7 @@ GOOD = asdict(one())
     ("scores", "message"),
     [
         ("[]", "not a scores file of version 1"),
-        ({**GOOD, "value": "large"}, r"scores.json: (score 0.value|not a scores file)"),
-        ({**GOOD, "value": float("nan")}, "score 'MSE' is not finite"),
-        ({**GOOD, "direction": "up"}, r"scores.json: (score 0.direction|not a scores file)"),
+        ({**GOOD, "value": "large"}, r"scores.json: not a scores file of version 1 \(value 'large'\)"),
     ],
 )
 def test_foreign_scores(tmp_path, scores, message):

@@ -1,8 +1,9 @@
 """Files appear whole or not at all."""
 
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -10,16 +11,45 @@ from pathlib import Path
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name beside `path`: moved onto `path` when the block ends well, removed when it raises.
 
-    The temporary name is hidden and keeps the suffix. Missing folders are made.
+    The temporary name is hidden and keeps the suffix. Missing folders are made. Of processes that write the same path
+    at once each has a name of its own, and what ends last stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f"{_prefix(path)}{os.getpid()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(path: str | os.PathLike[str]) -> None:
+    """Removes the temporary files of `path` whose processes were killed; for what takes long to write."""
+    path = Path(path)
+    prefix, suffix = _prefix(path), path.suffix
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        for name in os.listdir(path.parent):
+            process = name.removeprefix(prefix).removesuffix(suffix)
+            if name == f"{prefix}{process}{suffix}" and process.isdecimal() and not _may_run(int(process)):
+                path.with_name(name).unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """Of the temporary names. It holds the machine: another that shares the folder knows nothing of its processes."""
+    return f".{path.stem}.{platform.node()}."
+
+
+def _may_run(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

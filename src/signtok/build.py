@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from signtok.config import LandmarkConfig, PictureConfig
-from signtok.data.batch import Batch
+from signtok.data.batch import Batches
 from signtok.data.generate import is_generated
 from signtok.data.handshapes import packaged_handshapes, read_handshapes
 from signtok.data.library import read_library
 from signtok.data.picture_folder import Pictures, load_pictures
-from signtok.data.picture_stream import PictureStream, picture_batches
+from signtok.data.picture_stream import PictureBatches, PictureStream
 from signtok.data.recording import Recording
 from signtok.data.rendered import rendered_pictures
 from signtok.data.split import spaced, split_pictures
@@ -32,7 +32,7 @@ class Experiment:
 
     model: nn.Module
     stream: TrainingStream | PictureStream
-    validation: list[Batch]
+    validation: Batches
     data_hash: str
     """Of all that is trained on: another hash is another experiment."""
 
@@ -64,15 +64,13 @@ def _landmarks(config: LandmarkConfig) -> Experiment:
             batch_size=config.train.batch_size,
             seed=config.train.seed,
         ),
-        validation=[
-            *validation_batches(
-                make_bank(held_out) if bank else None,
-                more_than_letters(held_out),
-                handshapes,
-                config.data,
-                config.tokenizer,
-            )
-        ],
+        validation=validation_batches(
+            make_bank(held_out) if bank else None,
+            more_than_letters(held_out),
+            handshapes,
+            config.data,
+            config.tokenizer,
+        ),
         data_hash=library.data_hash(handshapes if config.data.generated or not library.parts else None),
     )
 
@@ -91,7 +89,7 @@ def _pictures(config: PictureConfig) -> Experiment:
             batch_size=config.train.batch_size,
             seed=config.train.seed,
         ),
-        validation=[*picture_batches(pictures.pixels, pictures.labels, spaced(parts.validation, VALIDATION_PICTURES))],
+        validation=PictureBatches(pictures.pixels, pictures.labels, spaced(parts.validation, VALIDATION_PICTURES)),
         data_hash=pictures.hash,
     )
 

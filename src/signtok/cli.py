@@ -77,23 +77,31 @@ def probe(
 
 @app.command
 def encode(
-    source: Positional[Path_], out: Path_, tokenizer: TokenizerName = "fingerspelling", bits: Literal[16, 32] = 16
+    source: Positional[Path_],
+    out: Path_,
+    tokenizer: TokenizerName = "fingerspelling",
+    licence: str = "",
+    bits: Literal[16, 32] | None = None,
+    refine: int | None = None,
 ) -> None:
     """Recordings, or a folder of pictures, to a token file (Parquet).
 
     Example: signtok encode recordings.npz --out tokens.parquet
-             signtok encode pictures/ --out tokens.parquet --tokenizer hands-conv
+             signtok encode pictures/ --out tokens.parquet --tokenizer hands-conv --licence CC0-1.0
 
     Args:
         source: .npz, .npy, .pose, a folder of .pose files, a Kaggle folder or parquet, or a packed corpus; for a
             tokenizer of pictures a folder of JPEG or PNG files, or one of them.
         out: the token file to write.
         tokenizer: a packaged tokenizer or the folder of one.
-        bits: of each number of a picture's latent.
+        licence: the terms of what is encoded, where it names none itself; decode hands them on.
+        bits: of each number of a picture's latent; 16 by default.
+        refine: steps that improve the latent of each picture by descent, about three decodings each; by default as the
+            tokenizer is set.
     """
     from signtok.convert import encode_file
 
-    print(encode_file(source, out, tokenizer, bits))
+    print(encode_file(source, out, tokenizer, licence, bits, refine))
 
 
 @app.command
@@ -149,28 +157,32 @@ def reconstruct(
 @app.command
 def evaluate(
     tokenizer: Positional[TokenizerName],
-    data: Path_ = Path("generated"),
+    data: Path_ | None = None,
     out: Path_ | None = None,
     only: tuple[str, ...] = (),
     inception: Path_ | None = None,
     clip: Path_ | None = None,
+    landmarks: Path_ | None = None,
 ) -> None:
     """Scores with intervals: of landmarks movement, reading and the health of the codes; of pictures MSE to FD.
 
     Example: signtok evaluate fingerspelling --data landmarks/ --only letters_webcam
+             signtok evaluate runs/asl-image-conv --data asl_alphabet_train/
 
     Args:
         tokenizer: a packaged tokenizer or the folder of a run.
-        data: folder with known sources, or recordings of your own with their texts; "generated": phrases by signers
-            who never lived.
+        data: of landmarks, folder with known sources, or recordings of your own with their texts; by default
+            "generated", phrases by signers who never lived. Of pictures, folder with a folder for each class; by
+            default what the tokenizer was trained on.
         out: also write the scores as JSON.
         only: these sources alone; one that was trained on is tested on its held-out part, any other whole.
         inception: weights of InceptionV3 (.safetensors), for FID and KID of pictures.
         clip: weights of a CLIP vision model (.safetensors), for CMMD.
+        landmarks: hands in those pictures (.npz with hand, label, frame), for errors in the region of the hand.
     """
     from signtok.evaluation.run import evaluate_path
 
-    print(evaluate_path(tokenizer, data, out, only, inception, clip))
+    print(evaluate_path(tokenizer, data, out, only, inception, clip, landmarks))
 
 
 @app.command

@@ -1,6 +1,7 @@
 """Files in, files out: what the verbs encode, decode, reconstruct, compose and generate do; each returns a line."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from signtok.atomic import atomic_path
 from signtok.config import ComposeConfig
-from signtok.convert_pictures import SHEET, decode_pictures, encode_pictures, reconstruct_pictures
+from signtok.convert_pictures import SHEET, decode_pictures, encode_pictures, picture_files, reconstruct_pictures
 from signtok.data.compose import compose, place
 from signtok.data.generate import check_text, generate
 from signtok.data.handshapes import packaged_handshapes
@@ -82,16 +83,26 @@ def discrete(tokenizer: LandmarkTokenizer) -> LandmarkTokenizer:
     return tokenizer
 
 
-def encode_file(source: Path, out: Path, name: str, bits: Literal[16, 32]) -> str:
-    """A token file of whatever the tokenizer takes."""
+def encode_file(
+    source: Path,
+    out: Path,
+    name: str,
+    licence: str = "",
+    bits: Literal[16, 32] | None = None,
+    refine: int | None = None,
+) -> str:
+    """A token file of whatever the tokenizer takes; licence: of what says nothing of its own; bits, refine: of
+    pictures alone."""
     check_output(out, (".parquet",))
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
-        return encode_pictures(tokenizer, source, out, bits)
-    return encode_recordings(discrete(tokenizer), source, out)
+        return encode_pictures(tokenizer, source, out, licence, bits or 16, refine)
+    if bits or refine is not None:
+        raise ValueError(f"--bits and --refine are for pictures, and {tokenizer.name} is of landmarks; leave them out")
+    return encode_recordings(discrete(tokenizer), source, out, licence)
 
 
-def encode_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path) -> str:
+def encode_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path, licence: str) -> str:
     counts = CodeCounts(tokenizer.codebooks, tokenizer.codes)
     recordings = frames = dropped = 0
     writer = TokenWriter(out, tokenizer.name, tokenizer.fingerprint, tokenizer.codebooks, tokenizer.codes)
@@ -101,7 +112,7 @@ def encode_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path) -> 
                 dropped += recording.frames_dropped
                 continue
             tokens = tokenizer.tokenize([recording.landmarks])[0]
-            writer.write(to_sequence(recording, tokens))
+            writer.write(to_sequence(replace(recording, licence=recording.licence or licence), tokens))
             counts.add(np.asarray(tokens))
             recordings, frames = recordings + 1, frames + len(recording)
             dropped += recording.frames_dropped
@@ -128,8 +139,8 @@ def decode_file(path: Path, out: Path, name: str, codebooks: int | None, steps: 
 
 
 def decode_recordings(tokenizer: LandmarkTokenizer, path: Path, out: Path, codebooks: int | None) -> str:
-    check_output(out, (".npz", ".pose", *FILMS))
     sequences = read_tokens(path, tokenizer.fingerprint, tokenizer.name)
+    check_output(out, (".npz", ".pose", *FILMS))
     recordings = (to_recording(tokenizer, s, codebooks) for s in tqdm(sequences, desc="decode", disable=None))
     if out.suffix.lower() == ".npz":
         decoded = list(recordings)
@@ -180,17 +191,19 @@ def reconstruct_file(source: Path, out: Path | None, name: str, limit: int) -> s
     """Before and after, to look at."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
-        out = out or Path("reconstruction.png")
+        files, out = picture_files(source), out or Path("reconstruction.png")
         check_output(out, SHEET)
-        return reconstruct_pictures(tokenizer, source, out, limit)
-    out = out or Path("reconstruction.html")
+        return reconstruct_pictures(tokenizer, files, out, limit)
+    recordings, out = open_recordings(source), out or Path("reconstruction.html")
     check_output(out, (".html", *FILMS))
-    return reconstruct_recordings(discrete(tokenizer), source, out, limit)
+    return reconstruct_recordings(discrete(tokenizer), recordings, source, out, limit)
 
 
-def reconstruct_recordings(tokenizer: LandmarkTokenizer, source: Path, out: Path, limit: int) -> str:
+def reconstruct_recordings(
+    tokenizer: LandmarkTokenizer, recordings: Iterator[Recording], source: Path, out: Path, limit: int
+) -> str:
     items = []
-    for recording in open_recordings(source):
+    for recording in recordings:
         if len(recording):
             items.append(through_tokens(tokenizer, recording))
         if len(items) >= (limit if out.suffix.lower() == ".html" else 1):

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from signtok.atomic import atomic_path
@@ -26,16 +27,18 @@ CELL, GAP, HEAD = 128, 4, 22
 def picture_files(source: Path) -> list[PictureFile]:
     """The pictures of a folder, or the one that is named. Raises ValueError where there is none."""
     if source.is_file() and source.suffix.lower() in SUFFIXES:
-        return [PictureFile(source, source.name, "", 0)]
+        return [PictureFile(source, source.name, "", -1)]
     return list_pictures(source)
 
 
-def encode_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, bits: Literal[16, 32]) -> str:
+def encode_pictures(
+    tokenizer: PictureTokenizer, source: Path, out: Path, licence: str, bits: Literal[16, 32], refine: int | None
+) -> str:
     """Every picture of the folder into one token file; those that cannot be read are counted and named."""
     files = picture_files(source)
     lost: list[str] = []
     with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, tokenizer.width, bits) as writer:
-        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source), "encode"):
+        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source, licence, refine), "encode"):
             if isinstance(row, ValueError):
                 lost.append(str(row))
             else:
@@ -47,25 +50,28 @@ def encode_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, bits: 
     return f"{out}: {len(files) - len(lost):,} pictures, {rate}{left_out}"
 
 
-def to_row(tokenizer: PictureTokenizer, file: PictureFile, source: Path) -> PictureLatent:
+def to_row(
+    tokenizer: PictureTokenizer, file: PictureFile, source: Path, licence: str, refine: int | None
+) -> PictureLatent:
     picture = read_picture(file.path)
     return PictureLatent(
-        latent=np.asarray(tokenizer.tokenize([picture])[0]),
+        latent=np.asarray(tokenizer.tokenize([picture], refine)[0]),
         height=picture.shape[0],
         width=picture.shape[1],
         name=file.name,
         label=file.label,
         source=source.name,
+        licence=licence,
     )
 
 
 def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: int | None, seed: int) -> str:
     """A token file to OUT/CLASS/NAME.png, each of the size that it had; OUT appears when all are there."""
+    rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists; name a new folder for the pictures")
     if out.suffix:
         raise ValueError(f"{out}: name a folder for the pictures")
-    rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         folder = Path(temporary) / out.name
@@ -76,7 +82,10 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             )
             target.parent.mkdir(parents=True, exist_ok=True)
             placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
-            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(target)
+            about = PngInfo()
+            if row.licence:
+                about.add_itxt("Copyright", row.licence)
+            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(target, pnginfo=about)
         if not targets:
             raise ValueError(f"{path}: no pictures in this token file")
         folder.replace(out)
@@ -97,11 +106,10 @@ def unused(path: Path, taken: set[Path]) -> Path:
     return path
 
 
-def reconstruct_pictures(tokenizer: PictureTokenizer, source: Path, out: Path, limit: int) -> str:
+def reconstruct_pictures(tokenizer: PictureTokenizer, files: Sequence[PictureFile], out: Path, limit: int) -> str:
     """Pictures before and after, side by side in one sheet."""
     if limit < 1:
         raise ValueError(f"--limit {limit}: show at least one picture")
-    files = picture_files(source)
     chosen = [files[i] for i in spaced(np.arange(len(files)), limit)]
     read = [(file, picture) for file, picture in each_picture(chosen, lambda f: read_picture(f.path), "read")]
     befores = [(file, picture) for file, picture in read if not isinstance(picture, ValueError)]

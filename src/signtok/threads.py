@@ -15,6 +15,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def use_threads(threads: int) -> None:
+    """torch works on so many from now on. Raises ValueError for less than one."""
+    if threads < 1:
+        raise ValueError(f"--threads {threads}: give 1 or more")
+    torch.set_num_threads(threads)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """torch works on one thread inside, and on as many as before outside."""

@@ -47,6 +47,12 @@ def test_counts(folder):
     ]
 
 
+def test_numbers_of_those_that_have_one(tmp_path):
+    for name, expected in (("thumb.png", "none"), ("B7.png", "7 to 7")):
+        paint(tmp_path / name, (9, 9, 9))
+        assert f"numbers        {expected}" in str(inspect_pictures(tmp_path)).splitlines()
+
+
 def test_table(folder):
     lines = str(inspect_pictures(folder)).splitlines()
     assert [line.split(maxsplit=1) for line in lines[:5]] == [

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from signtok.data.picture import MOST_PIXELS, PicturePlacement, check_picture, fit_picture, read_picture, unfit_picture
+from signtok.data.picture import (
+    MOST_PIXELS,
+    PicturePlacement,
+    check_picture,
+    fit_picture,
+    fit_points,
+    picture_size,
+    read_picture,
+    unfit_picture,
+)
 
 
 def smooth(height: int = 24, width: int = 36) -> np.ndarray:
@@ -302,3 +311,32 @@ def test_placement_faults():
             PicturePlacement(height, width)
     with pytest.raises(ValueError, match="size 0: give at least 1 pixel"):
         fit_picture(smooth(), 0)
+
+
+# ---- without decoding, and points in it ----
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_the_size_is_that_of_the_upright_picture(tmp_path, orientation, name):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / name, Image.fromarray(smooth()), exif=exif)
+    assert picture_size(path) == PicturePlacement(*read_picture(path).shape[:2])
+
+
+def test_no_size_of_what_is_no_picture(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"text")
+    with pytest.raises(ValueError, match="not a JPEG, PNG, WEBP or BMP picture"):
+        picture_size(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("shape", [(24, 24), (20, 60), (90, 31)])
+def test_points_go_where_the_picture_goes(shape):
+    height, width = shape
+    rows, columns = np.mgrid[:height, :width]
+    spot = (np.hypot((rows + 0.5) / height - 0.3, (columns + 0.5) / width - 0.7) < 0.15)[..., None]
+    square = fit_picture(np.where(spot, 255, 0).astype(np.uint8).repeat(3, -1), 64)[..., 0].astype(float)
+    found = [(square * (axis + 0.5)).sum() / square.sum() / 64 for axis in np.mgrid[:64, :64][::-1]]
+    point = fit_points(np.array([[0.7, 0.3]]), PicturePlacement(height, width), 64)
+    np.testing.assert_allclose(point, [found], atol=0.5 / 64)

@@ -61,7 +61,7 @@ def decoded(monkeypatch):
 
 def test_classes_numbers_and_order(tmp_path):
     assert found(make(tmp_path, *LAYOUT)) == [
-        ("A", 0, "A/none.webp"),
+        ("A", -1, "A/none.webp"),
         ("A", 1, "A/with spaces ñ 1.JPEG"),
         ("A", 3, "A/A3.jpg"),
         ("B", 2, "B/B2.jpg"),
@@ -98,18 +98,18 @@ def test_labels_in_names(tmp_path):
     """Of many classes in one folder, or in the folder itself; a class that merely has such a picture keeps its name."""
     make(tmp_path, "official/A_test.jpg", "official/nothing_test.jpg", "A/A7.jpg", "A/odd_test.jpg", "B_test.png")
     assert found(tmp_path) == [
-        ("A", 0, "A/odd_test.jpg"),
-        ("A", 0, "official/A_test.jpg"),
+        ("A", -1, "A/odd_test.jpg"),
+        ("A", -1, "official/A_test.jpg"),
         ("A", 7, "A/A7.jpg"),
-        ("B", 0, "B_test.png"),
-        ("nothing", 0, "official/nothing_test.jpg"),
+        ("B", -1, "B_test.png"),
+        ("nothing", -1, "official/nothing_test.jpg"),
     ]
 
 
 def test_a_class_folder_alone(tmp_path, monkeypatch):
     make(tmp_path, "five/5.png", "five/a_b_test.png")
     monkeypatch.chdir(tmp_path / "five")
-    assert found(".") == [("five", 0, "a_b_test.png"), ("five", 5, "5.png")]
+    assert found(".") == [("five", -1, "a_b_test.png"), ("five", 5, "5.png")]
 
 
 def test_what_is_left_out(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from signtok.config import PictureAugmentConfig
-from signtok.data.picture_stream import BATCH, PictureStream, picture_batches
+from signtok.data.picture_stream import BATCH, PictureBatches, PictureStream
 from signtok.data.rendered import rendered_pictures
 
 NONE = PictureAugmentConfig(
@@ -35,14 +35,23 @@ def test_labels_go_with_their_pictures():
     batch = stream()(0)
     values = ((batch.x[:, 0, 0, 0] + 1) * 127.5).round().long()
     assert torch.equal(values // 10, batch.label)
-    assert (batch.x.min() >= -1, len(batch), batch.weight) == (True, 16, 16)
+    assert (batch.x.min() >= -1, len(batch), batch.weight, batch.unit) == (True, 16, 16, "pictures")
 
 
 def test_validation_is_every_row_once_in_order():
     pixels = np.zeros((200, 4, 4, 3), np.uint8)
-    batches = picture_batches(pixels, np.arange(200), np.arange(5, 200))
+    batches = PictureBatches(pixels, np.arange(200), np.arange(5, 200))
+    assert len(batches) == 4
     assert [len(batch) for batch in batches] == [BATCH, BATCH, BATCH, 195 - 3 * BATCH]
     assert torch.cat([batch.label for batch in batches]).tolist() == [*range(5, 200)]
+
+
+def test_validation_is_made_when_it_is_asked_for():
+    """All of it at once, as float32, would not fit into memory."""
+    pixels = np.zeros((65, 4, 4, 3), np.uint8)
+    batches = PictureBatches(pixels, np.zeros(65, int), np.arange(65))
+    pixels[64] = 255
+    assert [batch.x.max().item() for batch in batches] == [-1, 1]
 
 
 def test_rendered_pictures_are_the_same_for_a_seed():

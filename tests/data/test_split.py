@@ -185,18 +185,37 @@ def test_random_says_that_it_leaks_and_follows_its_seed():
     assert first.test[:20].tolist() != (first.test[20:] - 100).tolist(), "every class is drawn by itself"
 
 
+@pytest.mark.parametrize("config", [BlockSplit(size=20, gap=5), TailSplit(), RandomSplit()])
+def test_pictures_without_a_number_are_left_out_of_splits_by_number(config, caplog):
+    """With a warning; the others are divided as if they were not there. At random they are pictures like any other."""
+    numbers = np.arange(3000)
+    without = split_pictures(0 * numbers, numbers, config)
+    assert caplog.messages == []
+    parts = split_pictures(np.zeros(3028, int), np.concatenate([np.full(28, -1), numbers]), config)
+    rows = [parts.train, parts.validation, parts.test]
+    if isinstance(config, RandomSplit):
+        assert sum(map(len, rows)) == 3028
+        assert caplog.messages == []
+    else:
+        for part, expected in zip(rows, (without.train, without.validation, without.test), strict=True):
+            np.testing.assert_array_equal(part, expected + 28)
+        assert caplog.messages == [
+            f"left out 28 pictures without a number: a split by {parts.protocol} cannot place them"
+        ]
+
+
 def test_an_empty_part_names_another_protocol():
     labels, numbers = pictures(range(200), classes=2)
     with pytest.raises(
         ValueError,
         match=r"blocks of 44 leaves nothing for test of 400 pictures with numbers from 0 to 199; "
-        r'give blocks of at most 20, or kind "random", which leaks$',
+        r"give --split paper, which leaks$",
     ):
         split_pictures(labels, numbers, BlockSplit())
     assert len(split_pictures(labels, numbers, BlockSplit(size=20)).test)
-    with pytest.raises(ValueError, match=r'for validation of 400 .*; give kind "random", which leaks$'):
+    with pytest.raises(ValueError, match=r"for validation of 400 .*; give --split paper, which leaks$"):
         split_pictures(labels, 0 * numbers, BlockSplit())
-    with pytest.raises(ValueError, match=r'tail from 2621 leaves nothing .*; give other ends, or kind "blocks"$'):
+    with pytest.raises(ValueError, match=r"tail from 2621 leaves nothing .*; give --split blocks, or --split paper"):
         split_pictures(labels, numbers, TailSplit())
     with pytest.raises(ValueError, match="gap of 11 does not fit blocks of 10"):
         split_pictures(labels, numbers, BlockSplit(size=10, gap=11))

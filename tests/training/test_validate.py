@@ -102,9 +102,9 @@ def test_means_weigh_and_survive_json():
 def test_progress_tells_speed_and_the_nearer_end():
     """50 of 100 steps in 10 seconds leave 10 seconds, or the 6 that are left of a minute."""
     means = Means.of({"loss": 0.5}, 400)
-    for limit, left in ((None, 10 / 60), (60.0, 6 / 60)):
+    for limit, left, unit in ((None, 10 / 60, "frames"), (60.0, 6 / 60, "pictures")):
         progress = Progress("x", 0, 100, limit, False)
         for step in range(50):
-            progress.update(step + 1, 54.0, means)
-        text = progress.describe(50, 54.0, means, progress.started + 10)
-        assert text == f"loss 0.5000, 2,000 frames/s, {left:.1f} min left"
+            progress.update(step + 1, 54.0, means, unit)
+        text = progress.describe(50, 54.0, means, unit, progress.started + 10)
+        assert text == f"loss 0.5000, 2,000 {unit}/s, {left:.1f} min left"

@@ -1,7 +1,7 @@
 """The one thing that every data source yields and everything trainable takes."""
 
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -25,6 +25,11 @@ class Batch:
         """What its means are over: batches are averaged by it."""
         return len(self)
 
+    @property
+    def unit(self) -> str:
+        """What `weight` counts, in the plural."""
+        return "rows"
+
     def to(self: Rows, device: torch.device | str) -> Rows:
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
@@ -33,11 +38,24 @@ class Batch:
         return replace(self, **{f.name: getattr(self, f.name)[start:stop] for f in fields(self)})
 
 
+@runtime_checkable
+class Batches(Protocol):
+    """A list of batches, or what makes each of them when it is asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Batch: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PictureBatch(Batch):
     """Pictures of one size. x: float32 (B, 3, H, W) in [-1, 1]."""
 
     x: Float[Tensor, "b 3 h w"]
+
+    @property
+    def unit(self) -> str:
+        return "pictures"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +78,10 @@ class LandmarkBatch(Batch):
     def weight(self) -> int:
         """Real frames."""
         return int(self.mask.sum())
+
+    @property
+    def unit(self) -> str:
+        return "frames"
 
 
 def signed(pictures: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:

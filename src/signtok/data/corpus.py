@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signtok.atomic import atomic_path
+from signtok.atomic import atomic_path, remove_abandoned
 from signtok.data.npz_file import write_npy_header
 from signtok.data.recording import LANDMARKS, Recording
 
@@ -48,6 +48,8 @@ def pack(recordings: Iterable[Recording], folder: str | os.PathLike[str]) -> "Co
     folder = Path(folder)
     digest = hashlib.sha256()
     rows: list[dict[str, Any]] = []
+    for name in (FRAMES, NUMBERS):
+        remove_abandoned(folder / name)
     with ExitStack() as files:
         frames, numbers = (files.enter_context(atomic_path(folder / name)) for name in (FRAMES, NUMBERS))
         with open(frames, "wb") as frame_file, open(numbers, "wb") as number_file:

@@ -37,13 +37,13 @@ class PictureInspection:
     unreadable: tuple[str, ...]
 
     def __str__(self) -> str:
-        numbers = [file.number for file in self.files]
+        numbers = [file.number for file in self.files if file.number >= 0]
         classes = Counter(file.label for file in self.files)
         rows = [
             ("pictures", f"{len(self.files):,}"),
             ("classes", count_of(classes, shown=len(classes))),
             ("sizes", count_of(self.sizes)),
-            ("numbers", f"{min(numbers)} to {max(numbers)}"),
+            ("numbers", f"{min(numbers)} to {max(numbers)}" if numbers else "none"),
             ("unreadable", f"{len(self.unreadable):,}"),
         ]
         lines = [textwrap.fill(f"{name:<14} {value}", 120, subsequent_indent=" " * 15) for name, value in rows]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from signtok.data.corpus import INDEX, Corpus
 from signtok.data.kaggle import TABLES, read_kaggle, read_kaggle_file
+from signtok.data.kind import kind_of, not_what_was_asked
 from signtok.data.npz_file import read_array, read_npz
 from signtok.data.pose_file import read_pose, read_pose_folder
 from signtok.data.recording import Recording
@@ -35,9 +36,9 @@ def open_recordings(path: str | os.PathLike[str], drop_empty: bool = True) -> It
             return read_array(path, drop_empty)
         case ".pose":
             return read_pose(path, drop_empty=drop_empty)
-        case ".parquet":
+        case ".parquet" if kind_of(path) != "tokens":
             return read_kaggle_file(path, drop_empty=drop_empty)
-    raise ValueError(f"{path}: cannot read this kind of file; give {READABLE}")
+    raise not_what_was_asked(path, "recordings of landmarks", "cannot read this kind of file", READABLE)
 
 
 def _open_folder(folder: Path, drop_empty: bool) -> Iterator[Recording]:
@@ -47,4 +48,4 @@ def _open_folder(folder: Path, drop_empty: bool) -> Iterator[Recording]:
         return iter(Corpus(folder))
     if any(folder.glob("*.pose")):
         return read_pose_folder(folder, drop_empty)
-    raise ValueError(f"{folder}: nothing to read in this folder; give {READABLE}")
+    raise not_what_was_asked(folder, "recordings of landmarks", "nothing to read in this folder", READABLE)

@@ -1,12 +1,13 @@
 """Pictures: upright RGB from any file, fitted into the square that a tokenizer works on, and back."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import ExifTags, Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -15,6 +16,7 @@ MOST_PIXELS = 100_000_000
 BACKDROP = (128, 128, 128, 255)
 """What shows through transparent pixels: the middle of the range, so that no hand, dark or light, melts into it."""
 
+Result = TypeVar("Result")
 _Turn = Image.Transpose
 UPRIGHT = {
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -52,7 +54,15 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
     Grey of 1, 8 or 16 bits, palettes and CMYK become RGB; of an animation the first picture is taken. Raises ValueError
     for a file that is missing, empty, damaged or no picture, and, before decoding it, for more than 100 million pixels.
     """
-    path = Path(path)
+    return _opened(Path(path), _decode)
+
+
+def picture_size(path: str | os.PathLike[str]) -> PicturePlacement:
+    """The size that `read_picture` gives, in most files told by the first bytes. Raises ValueError as it does."""
+    return _opened(Path(path), _upright_size)
+
+
+def _opened(path: Path, function: Callable[[Image.Image], Result]) -> Result:
     if not path.is_file():
         raise ValueError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; give a picture")
     if path.stat().st_size == 0:
@@ -61,7 +71,7 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError  # as Pillow does, whose own limit is higher
-            return _decode(image)
+            return function(image)
     except Image.DecompressionBombError:
         raise ValueError(f"{path}: more than {MOST_PIXELS:,} pixels; make it smaller or leave it out") from None
     except Image.UnidentifiedImageError:
@@ -74,7 +84,7 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
 
 def _decode(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     image.load()
-    upright = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    upright = _turn(image)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
         image = Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8))
     elif image.has_transparency_data:
@@ -82,6 +92,16 @@ def _decode(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
         image = Image.alpha_composite(backdrop, image.convert("RGBA"))
     image = image.convert("RGB")
     return np.array(image if upright is None else image.transpose(upright))
+
+
+def _upright_size(image: Image.Image) -> PicturePlacement:
+    lying = _turn(image) in (_Turn.TRANSPOSE, _Turn.ROTATE_270, _Turn.TRANSVERSE, _Turn.ROTATE_90)
+    return PicturePlacement(*(image.size if lying else image.size[::-1]))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What sets it upright."""
+    return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def check_picture(array: Any, what: str) -> UInt8[np.ndarray, "h w 3"]:
@@ -133,6 +153,13 @@ def unfit_picture(square: UInt8[np.ndarray, "s s 3"], placement: PicturePlacemen
     inner = _inner(placement, len(square))
     top, left = _margins(inner, len(square))
     return _resize(square[top : top + inner.height, left : left + inner.width], placement)
+
+
+def fit_points(points: Float[np.ndarray, "n 2"], placement: PicturePlacement, size: int) -> Float[np.ndarray, "n 2"]:
+    """Where points of a picture lie in the square of `fit_picture`: both as x and y in [0, 1] of width and height."""
+    inner = _inner(placement, size)
+    top, left = _margins(inner, size)
+    return (points * (inner.width, inner.height) + (left, top)) / size
 
 
 def _inner(placement: PicturePlacement, size: int) -> PicturePlacement:

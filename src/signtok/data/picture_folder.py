@@ -22,7 +22,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
-from signtok.atomic import atomic_path, write_text
+from signtok.atomic import atomic_path, remove_abandoned, write_text
+from signtok.data.kind import not_what_was_asked
 from signtok.data.npz_file import write_npy_header
 from signtok.data.picture import SUFFIXES, fit_picture, read_picture
 from signtok.threads import each
@@ -39,7 +40,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class PictureFile:
-    """One picture of a class folder. name: its path within the folder, with "/"; number: its place in its video."""
+    """One picture of a class folder. name: its path within the folder, with "/"; number: its place in its video, -1
+    where its name has none."""
 
     path: Path
     name: str
@@ -71,17 +73,17 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[PictureFile]:
 
     The label is the name of the folder that a file lies in, so that train/A and test/A are one class; where files are
     named like A_test.jpg, in `folder` itself or for several classes in one folder, it is what stands before "_test".
-    The number is the digits at the end of the file's name, 0 without any. Hidden files and folders, and links, which
+    The number is the digits at the end of the file's name, -1 without any. Hidden files and folders, and links, which
     may lead anywhere, are left out. Raises ValueError for a folder without pictures.
     """
     root = Path(folder)
     if not root.is_dir():
-        raise ValueError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}; give a folder of pictures")
+        why = "not a folder" if root.exists() else "no such folder"
+        raise not_what_was_asked(root, "pictures", why, "a folder of pictures")
     files = [file for parent, names in _picture_names(root) for file in _files_of(parent, names, root)]
     if not files:
-        raise ValueError(
-            f"{root}: no pictures; give a folder with a folder of {' '.join(sorted(SUFFIXES))} for each class"
-        )
+        give = f"a folder with a folder of {' '.join(sorted(SUFFIXES))} for each class"
+        raise not_what_was_asked(root, "pictures", "no pictures", give)
     return sorted(files, key=lambda file: (file.label, file.number, file.name))
 
 
@@ -113,7 +115,7 @@ def _files_of(parent: Path, names: Sequence[str], root: Path) -> Iterator[Pictur
             path=parent / name,
             name=os.fsencode(above + name).decode(errors="replace"),
             label=tests.get(stem, label),
-            number=int(digits[0]) if digits else 0,
+            number=int(digits[0]) if digits else -1,
         )
 
 
@@ -144,17 +146,19 @@ def _default_cache() -> Path:
 
 
 def _key(files: Sequence[PictureFile], size: int) -> str:
-    """The name of the cache: another one for another name, class, size or time of any file, or size of the squares."""
+    """The name of the cache: another one for another name, class, number, size or time of any file, or size of the
+    squares."""
     facts: list[Any] = [VERSION, size]
     for file in files:
         status = file.path.stat()
-        facts.append((file.name, file.label, status.st_size, status.st_mtime_ns))
+        facts.append((file.name, file.label, file.number, status.st_size, status.st_mtime_ns))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _decode(files: Sequence[PictureFile], size: int, place: Path) -> None:
     """Write the cache of all pictures that can be read. Raises ValueError where none can."""
     kept, lost, digest = [], [], hashlib.sha256()
+    remove_abandoned(place / PIXELS)
     with atomic_path(place / PIXELS) as temporary, open(temporary, "wb") as target:
         write_npy_header(target, (0, size, size, 3), np.dtype(np.uint8))
         for file, square in each_picture(files, lambda file: fit_picture(read_picture(file.path), size), "decode"):

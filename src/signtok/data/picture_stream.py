@@ -1,6 +1,5 @@
 """Training pictures as a pure function of the step; and fixed validation batches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +40,19 @@ def to_batch(pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"]
     return PictureBatch(x=x, label=torch.from_numpy(np.ascontiguousarray(labels[rows])).long())
 
 
-def picture_batches(
-    pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"], rows: Sequence[int] | np.ndarray
-) -> list[PictureBatch]:
-    """Those rows in order, not augmented."""
-    parts = np.split(np.asarray(rows), range(BATCH, len(rows), BATCH))
-    return [to_batch(pixels, labels, part) for part in parts]
+@dataclass(frozen=True, eq=False)
+class PictureBatches:
+    """Those rows in order, not augmented, each batch made when it is asked for: as float32, 2048 pictures of 200 x 200
+    would hold a gigabyte."""
+
+    pixels: UInt8[np.ndarray, "n s s 3"]
+    labels: Int[np.ndarray, " n"]
+    rows: Int[np.ndarray, " m"]
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // BATCH)
+
+    def __getitem__(self, index: int, /) -> PictureBatch:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return to_batch(self.pixels, self.labels, self.rows[index * BATCH : (index + 1) * BATCH])

@@ -1,5 +1,6 @@
 """Training, validation and test parts that do not leak: neighbouring frames of a video are near-duplicates."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -25,6 +26,8 @@ from signtok.data.recording import Recording
 PERIOD, VALIDATION_BLOCK, TEST_BLOCK = 10, 4, 9
 DROPPED, TRAIN, VALIDATION, TEST = 0, 1, 2, 3
 FEWEST_GROUPS = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +81,17 @@ def spaced(rows: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " m"]:
 def split_pictures(labels: Int[np.ndarray, " n"], numbers: Int[np.ndarray, " n"], config: PictureSplit) -> PictureParts:
     """Divide pictures by their numbers, which are video order in every class, or at random, which leaks.
 
-    labels: the class of each picture; numbers: >= 0. Raises ValueError for a part that would be left empty, with what
-    to use instead, and for a gap that is larger than a block.
+    labels: the class of each picture; numbers: >= 0, or -1 for a picture without one, which a split by numbers leaves
+    out with a warning. Raises ValueError for a part that would be left empty, with what to use instead, and for a gap
+    that is larger than a block.
     """
     match config:
         case BlockSplit():
             protocol, part = f"blocks of {config.size}", _part_of_blocks(numbers, config)
-            largest = (numbers.max() + 1) // PERIOD
-            instead = f'give {f"blocks of at most {largest}, or " if largest else ""}kind "random", which leaks'
+            instead = "give --split paper, which leaks"
         case TailSplit():
             protocol, part = f"tail from {config.test_from}", _part_of_tail(numbers, config)
-            instead = 'give other ends, or kind "blocks"'
+            instead = "give --split blocks, or --split paper, which leaks"
         case RandomSplit():
             protocol, part = f"random {config.test:.0%}, leaking", _part_at_random(labels, config)
             instead = f"give classes of at least {FEWEST_GROUPS} pictures"
@@ -97,13 +100,18 @@ def split_pictures(labels: Int[np.ndarray, " n"], numbers: Int[np.ndarray, " n"]
     parts = PictureParts(protocol, *(np.flatnonzero(part == which) for which in (TRAIN, VALIDATION, TEST)))
     for name in ("train", "validation", "test"):
         if not len(getattr(parts, name)):
-            span = f"{len(numbers)} pictures with numbers from {numbers.min()} to {numbers.max()}"
-            raise ValueError(f"a split by {protocol} leaves nothing for {name} of {span}; {instead}")
+            known = numbers[numbers >= 0]
+            span = f"with numbers from {known.min()} to {known.max()}" if len(known) else "without numbers"
+            raise ValueError(
+                f"a split by {protocol} leaves nothing for {name} of {len(labels)} pictures {span}; {instead}"
+            )
+    if lost := np.count_nonzero((numbers < 0) & (part == DROPPED)):
+        logger.warning("left out %d pictures without a number: a split by %s cannot place them", lost, protocol)
     return parts
 
 
 def _part_of_tail(numbers: Int[np.ndarray, " n"], config: TailSplit) -> Int[np.ndarray, " n"]:
-    part = np.where(numbers <= config.train_to, TRAIN, DROPPED)
+    part = np.where((numbers >= 0) & (numbers <= config.train_to), TRAIN, DROPPED)
     part[(numbers >= config.validation_from) & (numbers <= config.validation_to)] = VALIDATION
     part[numbers >= config.test_from] = TEST
     return part
@@ -149,6 +157,7 @@ def _part_of_blocks(numbers: Int[np.ndarray, " t"], config: BlockSplit) -> Int[n
     part = np.where(near, DROPPED, TRAIN)
     part[place == VALIDATION_BLOCK] = VALIDATION
     part[place == TEST_BLOCK] = TEST
+    part[numbers < 0] = DROPPED
     assert _far_apart(numbers, part, config.gap)
     return part
 

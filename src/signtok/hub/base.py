@@ -20,6 +20,7 @@ from signtok.training.checkpoint import load_model_weights, read_config, save_mo
 
 CARD = "README.md"
 Kind = TypeVar("Kind", bound="Tokenizer")
+Placed = TypeVar("Placed", bound="PlacedArray")
 Arrays = Sequence[Shaped[np.ndarray, "..."]] | Shaped[np.ndarray, "..."]
 """A list of arrays; one array alone counts as a list of one."""
 
@@ -45,6 +46,24 @@ class Info:
             f"reads text   {'yes' if self.reads else 'no'}",
         ]
         return "\n".join(lines + (["", self.card] if self.card else []))
+
+
+class PlacedArray(np.ndarray):
+    """A plain array in all that matters, which also remembers its `placement`: what `detokenize` needs to put what it
+    stands for back where it was. Slices and copies keep it, pickled ones too; None where it is not known."""
+
+    placement: Any
+
+    def __new__(cls: type[Placed], array: np.ndarray, placement: Any = None) -> Placed:
+        tokens = np.asarray(array).view(cls)
+        tokens.placement = placement
+        return tokens
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.placement = getattr(source, "placement", None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (np.asarray(self), self.placement)
 
 
 class Tokenizer(ModelHubMixin, ABC):

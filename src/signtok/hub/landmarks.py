@@ -1,7 +1,6 @@
 """Tokenizers of hand landmarks as they are used: arrays in, tokens out, and back."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,27 +10,18 @@ from signtok.config import Config, LandmarkConfig, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
 from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
-from signtok.hub.base import Arrays, Info, Tokenizer, as_list
+from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
 
 
-class Tokens(np.ndarray):
+class Tokens(PlacedArray):
     """Token ids int64 (T, Q) of one recording, or float32 latents (T, D) of a continuous tokenizer.
 
-    A plain array in all that matters; it also remembers in `placement` where the hand was in the picture, so that
-    `detokenize` puts it back there. Slices keep it; arrays without one are decoded into the middle of the picture.
+    `placement` says where the hand was in the picture; arrays without one are decoded into the middle of the picture.
     """
 
     placement: Placement | None
-
-    def __new__(cls, array: np.ndarray, placement: Placement | None = None) -> "Tokens":
-        tokens = np.asarray(array).view(cls)
-        tokens.placement = placement
-        return tokens
-
-    def __array_finalize__(self, source: Any) -> None:
-        self.placement = getattr(source, "placement", None)
 
 
 class LandmarkTokenizer(Tokenizer):

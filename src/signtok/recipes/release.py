@@ -1,8 +1,11 @@
 """From a run to a packaged tokenizer: weights, scores and the model card that is written from them.
 
     python -m signtok.recipes.release runs/fingerspelling --data FOLDER --out src/signtok/pretrained/fingerspelling
+    python -m signtok.recipes.release runs/hands-conv --data TRAINED_ON OTHER --licence "Apache-2.0, keptsecret" \\
+        --out src/signtok/pretrained/hands-conv
 
 Sources that the run was trained on are tested on their held-out part, all others whole: their signers were never seen.
+So are folders of pictures, of which the first is the one that the run was trained on.
 """
 
 from dataclasses import dataclass
@@ -14,7 +17,8 @@ from signtok.config import Source
 from signtok.data.sources import SOURCES
 from signtok.evaluation.held_out import evaluate_sources
 from signtok.evaluation.score import Score, table, write_scores
-from signtok.hub import LandmarkTokenizer, load_landmark_tokenizer
+from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
+from signtok.recipes.release_pictures import release_pictures
 
 CARD = """---
 library_name: signtok
@@ -62,8 +66,11 @@ class Release:
     """python -m signtok.recipes.release RUN --data FOLDER --out FOLDER"""
 
     run: Positional[Path]
-    data: Path
+    data: tuple[Path, ...]
+    """The folder of the landmark sources; of pictures, the folder that the run was trained on, then any others."""
     out: Path
+    licence: str = ""
+    """Of the pictures that the run was trained on, and whose they are; landmark sources have their own."""
 
 
 def without_folders(tokenizer: LandmarkTokenizer) -> LandmarkTokenizer:
@@ -93,13 +100,28 @@ def write_card(tokenizer: LandmarkTokenizer, groups: dict[str, list[Score]]) -> 
     )
 
 
-def release(options: Release) -> None:
-    tokenizer = without_folders(load_landmark_tokenizer(options.run))
-    groups = evaluate_sources(tokenizer, str(options.data), None)
+def release_landmarks(tokenizer: LandmarkTokenizer, data: Path, out: Path) -> list[Score]:
+    """Writes the tokenizer with its card, and returns its scores."""
+    tokenizer = without_folders(tokenizer)
+    groups = evaluate_sources(tokenizer, str(data), None)
     tokenizer.card = write_card(tokenizer, groups)
-    tokenizer.save_pretrained(options.out)
-    write_scores(options.out / "scores.json", [score for scores in groups.values() for score in scores])
-    print(f"{options.out}: {tokenizer.fingerprint}")
+    tokenizer.save_pretrained(out)
+    return [score for scores in groups.values() for score in scores]
+
+
+def release(options: Release) -> None:
+    """Raises ValueError for folders and a licence that do not fit the kind of the run."""
+    tokenizer = load(options.run)
+    if not options.data:
+        raise ValueError("--data is missing: name a folder to test on")
+    if isinstance(tokenizer, PictureTokenizer):
+        scores = release_pictures(tokenizer, options.data, options.licence, options.out)
+    elif len(options.data) > 1 or options.licence:
+        raise ValueError(f"{tokenizer.name} is of landmarks: give one folder of sources, whose licences are known")
+    else:
+        scores = release_landmarks(tokenizer, options.data[0], options.out)
+    write_scores(options.out / "scores.json", scores)
+    print(f"{options.out}: {load(options.out).fingerprint}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from signtok.build import build_experiment
 from signtok.config import GroupSplit, LandmarkConfig, PictureConfig, Source
 from signtok.data.generate import is_generated
@@ -13,6 +11,7 @@ from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.recipes import pose
 from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, refuse
 from signtok.recipes.run_pictures import PICTURE_RECIPES, with_pictures
+from signtok.threads import use_threads
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
 from signtok.training.checkpoint import MODEL_FORMAT, read_config, read_tensors
@@ -125,7 +124,7 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
 
 
 def _fit(config: LandmarkConfig | PictureConfig, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
-    torch.set_num_threads(threads)
+    use_threads(threads)
     experiment = build_experiment(config)
     result = fit(
         model or experiment.model,

@@ -1,9 +1,8 @@
 """Folders of runs as a report sees them: tokenizer, curves, scores, and what is missing."""
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
@@ -89,7 +88,7 @@ def read_run(folder: Path, label: str, series: int) -> Run:
     trained = (folder / WEIGHTS).is_file()
     kind = PictureTokenizer if isinstance(config, PictureConfig) else LandmarkTokenizer
     tokenizer = load(folder) if trained else kind.untrained(config, "")
-    scores = _scores(folder / SCORES) if (folder / SCORES).is_file() else []
+    scores = read_scores(folder / SCORES) if (folder / SCORES).is_file() else []
     foreign = trained and bool({score.fingerprint for score in scores} - {tokenizer.fingerprint})
     written = folder / (METRICS if (folder / METRICS).is_file() else "config.json")
     return Run(
@@ -119,19 +118,6 @@ def read_metrics(path: Path) -> list[Row]:
         return [*rows, Row.model_validate_json(last)]
     except pydantic.ValidationError:  # a run writes at this moment, or was killed while it did
         return rows
-
-
-def _scores(path: Path) -> list[Score]:
-    """`read_scores`, and every field is what it should be. Raises ValueError that names what is not."""
-    try:
-        scores = pydantic.TypeAdapter(list[Score]).validate_python([asdict(score) for score in read_scores(path)])
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{path}: score {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    for score in scores:
-        if not all(map(math.isfinite, (score.value, score.low, score.high))):
-            raise ValueError(f"{path}: score {score.name!r} is not finite; measure it again")
-    return scores
 
 
 def _trained_at(state: Path) -> str:

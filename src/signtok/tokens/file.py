@@ -10,11 +10,13 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signtok.atomic import atomic_path
+from signtok.atomic import atomic_path, remove_abandoned
+from signtok.data.kind import not_what_was_asked
 
 ROWS_PER_GROUP = 512
+MADE_BY = "a token file, which `signtok encode` makes"
 Row = TypeVar("Row")
-CALLED = {"signtok-tokens": "token file", "signtok-latents": "token file of pictures"}
+CALLED = {"signtok-tokens": "token file of landmarks", "signtok-latents": "token file of pictures"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class RowWriter(Generic[Row]):
         self._stack = ExitStack()
 
     def __enter__(self) -> "RowWriter[Row]":
+        remove_abandoned(self.path)
         temporary = self._stack.enter_context(atomic_path(self.path))
         self._file = self._stack.enter_context(pq.ParquetWriter(temporary, self._schema, compression="zstd"))
         return self
@@ -83,13 +86,12 @@ class RowWriter(Generic[Row]):
 
 def open_token_file(path: Path) -> pq.ParquetFile:
     if not path.is_file():
-        raise ValueError(f"{path}: no such token file; `signtok encode` makes one")
+        raise not_what_was_asked(path, "tokens", "no such token file", MADE_BY)
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(
-            f"{path.name}: not a Parquet file, or cut short ({first_line(error)}); encode the recordings again"
-        ) from None
+        why = f"not a Parquet file, or cut short ({first_line(error)})"
+        raise not_what_was_asked(path, "tokens", why, MADE_BY) from None
 
 
 def read_header(file: pq.ParquetFile, path: Path, kind: str, version: str, sizes: tuple[str, ...]) -> Header:

@@ -20,7 +20,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from signtok.config import Config
-from signtok.data.batch import Batch
+from signtok.data.batch import Batch, Batches
 from signtok.training import checkpoint
 from signtok.training.log import Means, Progress, RunLog, as_floats
 from signtok.training.optim import Learner, seed_of, uses_bf16
@@ -49,7 +49,7 @@ class FitResult:
 def fit(
     model: nn.Module,
     stream: Stream,
-    validation: list[Batch],
+    validation: Batches,
     config: Config,
     run: Path,
     *,
@@ -169,7 +169,7 @@ class Training:
         self.learner.step()
         self.position.step = step
         self.window.merge(means)
-        self.progress.update(step, self.seconds(), means)
+        self.progress.update(step, self.seconds(), means, batch.unit)
         if self.due(LOG_EVERY):
             self.write_row("train", self.window.values())
             self.window = Means()
@@ -199,7 +199,7 @@ class Training:
                 f"begin anew with a lower optim.learning_rate (now {rate})"
             )
 
-    def evaluate(self, stream: Stream, validation: list[Batch]) -> None:
+    def evaluate(self, stream: Stream, validation: Batches) -> None:
         """Validates the averaged weights, and keeps them if they are the best so far."""
         train, position = self.config.train, self.position
         model = self.learner.averaged()
@@ -224,7 +224,7 @@ class Training:
             save_state(self.state_path, self.learner, self.position, self.config, self.data_hash)
         self.saved = replace(self.position)
 
-    def finish(self, stream: Stream, validation: list[Batch]) -> None:
+    def finish(self, stream: Stream, validation: Batches) -> None:
         """The last evaluation and checkpoint, unless the run was finished when it was opened."""
         if self.position.evaluated_step != self.position.step:
             self.evaluate(stream, validation)

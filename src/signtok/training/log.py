@@ -77,35 +77,35 @@ class RunLog:
 
 
 class Progress:
-    """A bar on a terminal, a line every half minute elsewhere: loss, frames/s, time left."""
+    """A bar on a terminal, a line every half minute elsewhere: loss, speed, time left."""
 
     def __init__(self, name: str, step: int, max_steps: int, max_seconds: float | None, show: bool) -> None:
         self.name, self.max_steps, self.max_seconds = name, max_steps, max_seconds
         self.started = self.lined = time.monotonic()
-        self.first, self.frames = step, 0.0
+        self.first, self.weight = step, 0.0
         self.show = show
         self.bar = tqdm(
             total=max_steps, initial=step, desc=name, disable=not (show and sys.stderr.isatty()), dynamic_ncols=True
         )
 
-    def update(self, step: int, seconds: float, means: Means) -> None:
-        """A step was done; `means` holds its "loss", weighed by frames."""
-        self.frames += means.sums["loss"][1]
+    def update(self, step: int, seconds: float, means: Means, unit: str) -> None:
+        """A step was done; `means` holds its "loss", weighed by how many of `unit` ("frames") it has seen."""
+        self.weight += means.sums["loss"][1]
         now = time.monotonic()
         self.bar.update()
         if not self.bar.disable:
-            self.bar.set_postfix_str(self.describe(step, seconds, means, now))
+            self.bar.set_postfix_str(self.describe(step, seconds, means, unit, now))
         elif self.show and now - self.lined > LINE_EVERY_SECONDS:
             self.lined = now
-            self.write(f"step {step}: {self.describe(step, seconds, means, now)}")
+            self.write(f"step {step}: {self.describe(step, seconds, means, unit, now)}")
 
-    def describe(self, step: int, seconds: float, means: Means, now: float) -> str:
+    def describe(self, step: int, seconds: float, means: Means, unit: str, now: float) -> str:
         spent = max(now - self.started, 1e-9)
         left = (self.max_steps - step) * spent / max(step - self.first, 1)
         if self.max_seconds is not None:
             left = min(left, self.max_seconds - seconds)
         loss = means.values()["loss"]
-        return f"loss {loss:.4f}, {self.frames / spent:,.0f} frames/s, {max(left, 0) / 60:.1f} min left"
+        return f"loss {loss:.4f}, {self.weight / spent:,.0f} {unit}/s, {max(left, 0) / 60:.1f} min left"
 
     def write(self, line: str) -> None:
         """A line of its own, on the process that shows anything."""

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
 
-from signtok.data.batch import Batch
+from signtok.data.batch import Batch, Batches
 from signtok.training.log import Means, as_floats
 from signtok.training.optim import seed_of
 
@@ -56,7 +56,7 @@ def calibrate(model: nn.Module, stream: Stream, batches: int, device: torch.devi
 
 
 @torch.no_grad()
-def validate(model: nn.Module, validation: list[Batch], accelerator: Accelerator, seed: int) -> dict[str, float]:
+def validate(model: nn.Module, validation: Batches, accelerator: Accelerator, seed: int) -> dict[str, float]:
     """The logs and the loss, averaged over all real frames; each process takes every n-th batch.
 
     In float32 whatever the training precision: what is measured is what will be used.
@@ -75,7 +75,7 @@ def validate(model: nn.Module, validation: list[Batch], accelerator: Accelerator
 
 
 def evaluate(
-    model: nn.Module, stream: Stream, validation: list[Batch], accelerator: Accelerator, batches: int, seed: int
+    model: nn.Module, stream: Stream, validation: Batches, accelerator: Accelerator, batches: int, seed: int
 ) -> dict[str, float]:
     """Calibrates `model`, a copy that this may change, on `batches` training batches, and validates it."""
     for buffer in model.buffers():  # codebooks move in each process by itself between two steps

@@ -1,0 +1,109 @@
+"""The packaged form of a picture tokenizer: weights as float16, scores on several folders, and its model card."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from signtok.build import at_most, read_pictures
+from signtok.config import LatentDiffusionDecoder, PictureDecoder
+from signtok.data.split import split_pictures
+from signtok.evaluation.run_pictures import evaluate_pictures, is_trained_on
+from signtok.evaluation.score import Score, table
+from signtok.hub import PictureTokenizer
+
+CARD = """---
+library_name: signtok
+license: mit
+tags: [sign-language, pictures, autoencoder, tokenizer]
+---
+
+# {name}
+
+Tokens for pictures of signing hands: a picture of any size, seen at {size} x {size} pixels, becomes {numbers} numbers,
+{bits:g} bits as float16, and these become a picture of its size again. {parameters:,} parameters; encoder: {encoder};
+decoder: {decoder}. After "Comparison of Autoencoders for tokenization of ASL datasets" (arXiv 2501.06942).
+
+    import signtok
+    tok = signtok.load("{name}")
+    latents = tok.tokenize([picture])   # uint8 (H, W, 3) of any size -> [float32 ({numbers},)]
+    [back] = tok.detokenize(latents)    # uint8 (H, W, 3)
+
+## Trained on
+
+{pictures:,} pictures of {classes} classes of {folder} ({licence}); split: {protocol}.
+
+## Scores
+
+At {size} x {size} pixels, of values in [0, 1], with 95 % bootstrap intervals over pictures; those of one video are
+alike, so that the intervals are too narrow for other videos.
+
+{scores}
+
+## Limits
+
+The first set is the one that it was trained on: its test part has the same hands, rooms and cameras, whatever the
+split. What to expect of other people's pictures is what it does on sets that it never saw. It was made for one hand
+that fills the picture. {numbers} numbers do not hold all detail: small and rare things are blurred or left out, and
+fingers that touch may melt into one. A picture that comes back is no proof of a sign, and no measure of how well
+somebody signs.
+"""
+
+NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "residual": "residual blocks"}
+
+
+def packaged_form(tokenizer: PictureTokenizer) -> PictureTokenizer:
+    """As it will be loaded: weights rounded to float16, and a configuration that names its folder, not where it lay."""
+    model, settings = tokenizer.model, tokenizer.settings
+    model.load_state_dict({name: tensor.half() for name, tensor in model.state_dict().items()})
+    data = settings.data.model_copy(update={"path": Path(settings.data.path).name})
+    return PictureTokenizer(model, settings.model_copy(update={"data": data}))
+
+
+def release_pictures(tokenizer: PictureTokenizer, data: Sequence[Path], licence: str, out: Path) -> list[Score]:
+    """Writes the tokenizer with its card, and returns its scores: of the first folder, which has to be the one that it
+    was trained on, the test part, of the others all. Raises ValueError for another first folder, and for no licence."""
+    if not licence:
+        raise ValueError(f"--licence is missing: under which terms, and by whom, are the pictures of {data[0]} given?")
+    folder = tokenizer.settings.data.path
+    tokenizer = packaged_form(tokenizer)
+    if not is_trained_on(tokenizer.settings.data, data[0]):
+        raise ValueError(f"{tokenizer.name} was trained on {folder}: give that folder first, not {data[0]}")
+    tables, scores = {}, []
+    for place in data:
+        groups = evaluate_pictures(tokenizer, place)
+        title = next(iter(groups))  # the classes, which come after, stay out of the card
+        tables[title] = groups[title]
+        scores += [score for group in groups.values() for score in group]
+    tokenizer.card = write_card(tokenizer, data[0], licence, tables)
+    tokenizer.model.half()  # the file is half as large, and read as float32
+    tokenizer.save_pretrained(out)
+    return scores
+
+
+def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: dict[str, list[Score]]) -> str:
+    """data: where the pictures lie that it was trained on."""
+    info, settings = tokenizer.info(), tokenizer.settings
+    config = settings.tokenizer
+    at_home = settings.data.model_copy(update={"path": str(data)})
+    pictures = read_pictures(settings.model_copy(update={"data": at_home}))
+    parts = split_pictures(pictures.labels, pictures.numbers, settings.data.split)
+    return CARD.format(
+        name=info.name,
+        numbers=tokenizer.width,
+        bits=info.bits,
+        size=tokenizer.size,
+        parameters=info.parameters,
+        encoder=NETS[config.encoder.kind],
+        decoder=decoder_in_words(config.decoder),
+        pictures=len(at_most(parts.train, pictures.labels, settings.data.per_class)),
+        classes=len(pictures.classes),
+        folder=settings.data.path,
+        licence=licence,
+        protocol=parts.protocol,
+        scores="\n\n".join(f"### {title}\n\n{table(scores, 4)}" for title, scores in tables.items()),
+    )
+
+
+def decoder_in_words(decoder: PictureDecoder) -> str:
+    if isinstance(decoder, LatentDiffusionDecoder):
+        return f"{decoder.steps} steps of diffusion in the latent, then {NETS[decoder.net.kind]}"
+    return NETS[decoder.net.kind]
