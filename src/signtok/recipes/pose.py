@@ -61,18 +61,7 @@ def sign_rvq_ctc_paper() -> LandmarkConfig:
             short=0,
             flip=0.25,
             generated=0,
-            augment=AugmentConfig(
-                rotate_degrees=0,
-                tilt_degrees=0,
-                aspect=0,
-                bone=0,
-                finger_degrees=0,
-                drift=0,
-                other_hand=0,
-                gap=0,
-                smooth=0,
-                rise=0,
-            ),
+            augment=AugmentConfig.model_validate(dict.fromkeys(AugmentConfig.model_fields, 0)),
         ),
         tokenizer=TokenizerConfig(
             encoder=EncoderConfig(
