@@ -16,6 +16,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from signtok.cli_data import Path_, data_app
 from signtok.cli_study import study_app
+from signtok.evaluation.choices import PictureChecks
 from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices
 
 app = tyro.extras.SubcommandApp()
@@ -157,12 +158,10 @@ def reconstruct(
 @app.command
 def evaluate(
     tokenizer: Positional[TokenizerName],
+    pictures: OmitArgPrefixes[PictureChecks],
     data: Path_ | None = None,
     out: Path_ | None = None,
     only: tuple[str, ...] = (),
-    inception: Path_ | None = None,
-    clip: Path_ | None = None,
-    landmarks: Path_ | None = None,
 ) -> None:
     """Scores with intervals: of landmarks movement, reading and the health of the codes; of pictures MSE to FD.
 
@@ -176,13 +175,10 @@ def evaluate(
             default what the tokenizer was trained on.
         out: also write the scores as JSON.
         only: these sources alone; one that was trained on is tested on its held-out part, any other whole.
-        inception: weights of InceptionV3 (.safetensors), for FID and KID of pictures.
-        clip: weights of a CLIP vision model (.safetensors), for CMMD.
-        landmarks: hands in those pictures (.npz with hand, label, frame), for errors in the region of the hand.
     """
     from signtok.evaluation.run import evaluate_path
 
-    print(evaluate_path(tokenizer, data, out, only, inception, clip, landmarks))
+    print(evaluate_path(tokenizer, data, out, only, pictures))
 
 
 @app.command

@@ -97,6 +97,19 @@ def test_landmarks_that_cannot_be_used(run_of, pictures, run, tmp_path, monkeypa
     assert message in ended.err
 
 
-def test_landmarks_judge_pictures(run):
-    ended = run("evaluate", "fingerspelling", "--landmarks", "hands.npz")
-    assert (ended.code, "judge pictures; fingerspelling is of landmarks" in ended.err) == (2, True)
+def test_refined_latents_are_told_and_err_less(run_of, pictures, run, tmp_path):
+    folder, found = run_of(pictures), {}
+    for steps in ("0", "30"):
+        ended = run("evaluate", folder, "--refine", steps, "--out", tmp_path / "s.json")
+        assert (ended.code, ended.err) == (0, "")
+        found[steps] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    assert found["30"]["name"] == "MSE"
+    assert found["30"]["value"] < found["0"]["value"]
+    assert "|refined 30 steps|mse" in found["30"]["signature"]
+
+
+@pytest.mark.parametrize("check", [("--refine", "3"), ("--landmarks", "hands.npz")])
+def test_checks_of_pictures_are_not_for_landmarks(run, check):
+    ended = run("evaluate", "fingerspelling", *check)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "are for pictures, and fingerspelling is of landmarks" in ended.err

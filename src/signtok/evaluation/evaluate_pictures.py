@@ -83,14 +83,15 @@ def reconstruct_all(
     labels: Int[np.ndarray, " n"],
     classes: Sequence[str],
     what: str,
+    refine: int | None = None,
 ) -> Reconstructed:
-    """One by one, as they are used. Raises ValueError without a picture."""
+    """One by one, as they are used; refine: as in `tokenize`. Raises ValueError without a picture."""
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
     after, latents = np.empty_like(pixels), np.empty((len(pixels), tokenizer.width), np.float32)
     for start in tqdm(range(0, len(pixels), CHUNK), desc="reconstruct", disable=None):
         piece = slice(start, start + CHUNK)
-        tokens = tokenizer.tokenize([*pixels[piece]])
+        tokens = tokenizer.tokenize([*pixels[piece]], refine)
         latents[piece] = np.stack(tokens)
         after[piece] = np.stack(tokenizer.detokenize(tokens))
     return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)

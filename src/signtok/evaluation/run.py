@@ -1,6 +1,7 @@
 """`signtok evaluate`: scores of known sources or of recordings with texts, as a table and as a file."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from signtok.data.generate import GENERATED, generate, is_generated
@@ -9,6 +10,7 @@ from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
 from signtok.data.sources import has_known_sources
 from signtok.data.split import split
+from signtok.evaluation.choices import PictureChecks
 from signtok.evaluation.evaluate import code_scores, encode_all, movement_scores, reading_scores
 from signtok.evaluation.held_out import PHRASES, SEED, evaluate_sources
 from signtok.evaluation.run_pictures import evaluate_pictures, folder_of
@@ -16,25 +18,18 @@ from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 
 
-def evaluate_path(
-    name: str,
-    data: Path | None,
-    out: Path | None,
-    only: Sequence[str],
-    inception: Path | None,
-    clip: Path | None,
-    landmarks: Path | None,
-) -> str:
+def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence[str], pictures: PictureChecks) -> str:
     """The scores as one table a source; also to `out` as JSON, if given. Without `data`, a tokenizer of pictures is
     tested on the folder that it was trained on, one of landmarks on generated phrases."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
         if only:
             raise ValueError(f"--only names sources of landmarks, and {tokenizer.name} is of pictures; leave it out")
-        groups = evaluate_pictures(tokenizer, data or folder_of(tokenizer), inception, clip, landmarks)
+        groups = evaluate_pictures(tokenizer, data or folder_of(tokenizer), pictures)
     else:
-        if inception or clip or landmarks:
-            raise ValueError(f"--inception, --clip and --landmarks judge pictures; {tokenizer.name} is of landmarks")
+        if pictures != PictureChecks():
+            options = ", ".join(f"--{field.name}" for field in fields(pictures))
+            raise ValueError(f"{options} are for pictures, and {tokenizer.name} is of landmarks; leave them out")
         groups = landmark_groups(tokenizer, data or Path(GENERATED), only)
     if out is not None:
         write_scores(out, [score for scores in groups.values() for score in scores])

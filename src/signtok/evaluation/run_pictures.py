@@ -12,6 +12,7 @@ from signtok.data.picture_folder import Pictures, load_pictures
 from signtok.data.picture_hands import PictureHands, hands_of_pictures
 from signtok.data.rendered import rendered_pictures
 from signtok.data.split import spaced, split_pictures
+from signtok.evaluation.choices import PictureChecks
 from signtok.evaluation.evaluate_pictures import (
     Reconstructed,
     class_scores,
@@ -24,6 +25,7 @@ from signtok.evaluation.evaluate_pictures import (
 from signtok.evaluation.score import Score
 from signtok.hub import PictureTokenizer
 
+NO_MORE = PictureChecks()
 MOST = 2500
 """Pictures that are evaluated, evenly spaced, so that all classes are there."""
 
@@ -44,10 +46,14 @@ class Tested:
     def name(self) -> str:
         return self.folder.resolve().name
 
-    def reconstructed(self, tokenizer: PictureTokenizer) -> Reconstructed:
+    def reconstructed(self, tokenizer: PictureTokenizer, refine: int | None = None) -> Reconstructed:
+        """refine: steps in place of the tokenizer's own; the signature then tells them."""
         pictures, rows = self.pictures, self.rows
         what = f"{self.name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
-        return reconstruct_all(tokenizer, pictures.pixels[rows], pictures.labels[rows], pictures.classes, what)
+        if refine is not None:
+            what += f"|refined {refine} steps"
+        labels, classes = pictures.labels[rows], pictures.classes
+        return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine)
 
     def hands(self, landmarks: Path) -> PictureHands:
         """Raises ValueError for rendered pictures, which have no landmarks, and as `hands_of_pictures` does."""
@@ -87,19 +93,15 @@ def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Teste
 
 
 def evaluate_pictures(
-    tokenizer: PictureTokenizer,
-    data: Path,
-    inception: Path | None = None,
-    clip: Path | None = None,
-    landmarks: Path | None = None,
+    tokenizer: PictureTokenizer, data: Path, checks: PictureChecks = NO_MORE
 ) -> dict[str, list[Score]]:
-    """Scores by group; inception, clip: files of weights, for FID and KID, and for CMMD; landmarks: of the hands.
+    """Scores by group.
 
     Raises ValueError for a folder without pictures, and for files of weights or landmarks that cannot be used.
     """
     tested = tested_pictures(tokenizer, data, MOST)
-    hands = tested.hands(landmarks) if landmarks else None
-    done = tested.reconstructed(tokenizer)
+    hands = tested.hands(checks.landmarks) if checks.landmarks else None
+    done = tested.reconstructed(tokenizer, checks.refine)
     scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])
-    scores += perceptual_scores(done, inception, clip) + latent_scores(done)
+    scores += perceptual_scores(done, checks.inception, checks.clip) + latent_scores(done)
     return {f"{tested.name}, {tested.part}": scores, f"{tested.name}, by class": class_scores(done)}

@@ -102,12 +102,13 @@ class PictureTokenizer(Tokenizer):
         return self.size, self.width, *patches, *beta
 
     def info(self) -> Info:
-        bits = 16.0 * self.width
+        bits, refine = 16.0 * self.width, self.settings.tokenizer.refine
         return Info(
             name=self.name,
             fingerprint=self.fingerprint,
             parameters=self.parameters,
-            tokens=f"{self.width} numbers for {self.size} x {self.size} pixels, {bits:g} bits a picture as float16",
+            tokens=f"{self.width} numbers for {self.size} x {self.size} pixels, {bits:g} bits a picture as float16"
+            + (f", refined by {refine} steps" if refine else ""),
             bits=bits,
             reads=False,
             card=self.card,

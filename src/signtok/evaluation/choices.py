@@ -1,0 +1,23 @@
+"""What an evaluation of pictures may be asked for; `signtok evaluate` shows these as its options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+Path_ = Annotated[Path | None, arg(metavar="PATH")]
+
+
+@dataclass(frozen=True)
+class PictureChecks:
+    """For tokenizers of pictures."""
+
+    refine: int | None = None
+    """steps that improve each latent by descent, as in encode; by default as the tokenizer is set"""
+    inception: Path_ = None
+    """weights of InceptionV3 (.safetensors), for FID and KID"""
+    clip: Path_ = None
+    """weights of a CLIP vision model (.safetensors), for CMMD"""
+    landmarks: Path_ = None
+    """hands in those pictures (.npz with hand, label, frame), for errors in the region of the hand"""
