@@ -103,8 +103,8 @@ def augment(phrase: Phrase, config: AugmentConfig, rng: np.random.Generator) -> 
     hand = raised_and_lowered(phrase, config, rng).hand
     hand = other_anatomy(hand, config, rng)
     hand = other_camera(hand, config, rng)
-    hand = jumping(hand, config, rng)
     hand = other_tracker(hand, config, rng)
+    hand = jumping(hand, config, rng)  # not smoothed: what takes some frames is a slide, which doubles a letter
     hand = hand * (1 + drift(len(hand), config.drift / 3, rng)[..., :1]) + drift(len(hand), 3 * config.drift, rng)
     return replace(phrase, hand=hand)
 
