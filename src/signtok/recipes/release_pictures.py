@@ -27,6 +27,8 @@ decoder: {decoder}. After "Comparison of Autoencoders for tokenization of ASL da
     latents = tok.tokenize([picture])   # uint8 (H, W, 3) of any size -> [float32 ({numbers},)]
     [back] = tok.detokenize(latents)    # uint8 (H, W, 3)
 
+{refining}
+
 ## Trained on
 
 {pictures:,} pictures of {classes} classes of {folder} ({licence}); split: {protocol}.
@@ -46,6 +48,9 @@ that fills the picture. {numbers} numbers do not hold all detail: small and rare
 fingers that touch may melt into one. A picture that comes back is no proof of a sign, and no measure of how well
 somebody signs.
 """
+
+REFINING = """Each latent is improved by {steps} steps of descent through the decoder, about three decodings each;
+`tok.tokenize(pictures, refine=0)` leaves them out and errs more."""
 
 NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "residual": "residual blocks"}
 
@@ -94,6 +99,7 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
         parameters=info.parameters,
         encoder=NETS[config.encoder.kind],
         decoder=decoder_in_words(config.decoder),
+        refining=REFINING.format(steps=config.refine) if config.refine else "Latents are the encoder's, not refined.",
         pictures=len(at_most(parts.train, pictures.labels, settings.data.per_class)),
         classes=len(pictures.classes),
         folder=settings.data.path,
