@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,11 @@ class Reconstructed(Measured):
             piece = chosen[start : start + CHUNK]
             yield to_unit(self.before[piece]), to_unit(self.after[piece])
 
+    @cached_property
+    def errors(self) -> Float[Tensor, " n"]:
+        """MSE of each picture."""
+        return torch.cat([mse(before, after) for before, after in self.pairs()])
+
     def some(self, most: int) -> Int[np.ndarray, " m"]:
         """At most so many rows, evenly spaced."""
         return spaced(np.arange(len(self.before)), most)
@@ -110,7 +116,7 @@ def pixel_scores(done: Reconstructed) -> list[Score]:
         for ratio in masked_mse(before, after, hand_regions([None] * len(before), size, size))
     ]
     return [
-        done.score("MSE", each(mse), "of [0, 1]", False, "mse"),
+        done.score("MSE", per_picture(done.errors), "of [0, 1]", False, "mse"),
         done.score("MSE, centre", centre, "of [0, 1]", False, f"mse|centre box {CENTRE_BOX}"),
         done.score("PSNR", each(psnr), "dB", True, "psnr|mean over pictures"),
         done.score("SSIM", each(ssim), "", True, "ssim|gaussian 11 1.5|rgb"),
@@ -137,7 +143,7 @@ def hand_scores(done: Reconstructed, hands: PictureHands) -> list[Score]:
 
 def class_scores(done: Reconstructed) -> list[Score]:
     """MSE of each class."""
-    errors = torch.cat([mse(before, after) for before, after in done.pairs()]).numpy()
+    errors = done.errors.numpy()
     return [
         done.score(f"MSE, {name}", [Ratio(float(e), 1.0) for e in errors[done.labels == i]], "of [0, 1]", False, "mse")
         for i, name in enumerate(done.classes)

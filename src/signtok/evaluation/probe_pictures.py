@@ -15,7 +15,6 @@ from signtok.data.picture_folder import Pictures
 from signtok.data.split import spaced, split_pictures
 from signtok.evaluation.evaluate_pictures import reconstruct_all
 from signtok.evaluation.latent_probe import Examples, Labelled, linear_probe, small_classifier
-from signtok.evaluation.pictures import mse
 from signtok.evaluation.pixel_pca import Rows, fit_pca
 from signtok.evaluation.score import Ratio, Score, score
 from signtok.hub import PictureTokenizer
@@ -58,10 +57,9 @@ def probe_tokens(tokenizer: PictureTokenizer, divided: Divided) -> list[Score]:
     """MSE of the test part, and how much of it a linear probe and a small classifier tell from the latents."""
     pictures, (train, validation, test) = divided.pictures, divided.rows
     done = reconstruct_all(tokenizer, pictures.pixels[test], pictures.labels[test], pictures.classes, divided.what)
-    errors = torch.cat([mse(before, after) for before, after in done.pairs()])
     numbers = (_encode(tokenizer, pictures, train), _encode(tokenizer, pictures, validation), done.latents)
     latents = [torch.from_numpy(array) for array in numbers]
-    return _scores(divided, latents, errors, f"{tokenizer.width} numbers", tokenizer.fingerprint)
+    return _scores(divided, latents, done.errors, f"{tokenizer.width} numbers", tokenizer.fingerprint)
 
 
 def probe_pixels(divided: Divided) -> list[Score]:

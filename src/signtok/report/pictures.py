@@ -8,12 +8,10 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from signtok.evaluation.evaluate_pictures import Reconstructed
-from signtok.evaluation.pictures import mse
 from signtok.evaluation.run_pictures import tested_pictures
 from signtok.hub import PictureTokenizer
 from signtok.report.runs import Run
@@ -29,13 +27,17 @@ PNG_TO = 96
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Test pictures of `data` and what a run made of them. errors: MSE of each, on [0, 1]."""
+    """Test pictures of `data` and what a run made of them."""
 
     run: Run
     data: Path
     names: tuple[str, ...]
     done: Reconstructed
-    errors: Float[np.ndarray, " n"]
+
+    @property
+    def errors(self) -> Float[np.ndarray, " n"]:
+        """MSE of each, on [0, 1]."""
+        return self.done.errors.numpy()
 
     def worst(self) -> Int[np.ndarray, " k"]:
         """Rows of the largest errors, the largest first."""
@@ -56,8 +58,7 @@ def look(run: Run, data: Path) -> Seen:
     assert isinstance(tokenizer, PictureTokenizer)
     tested = tested_pictures(tokenizer, data, MOST)
     done = tested.reconstructed(tokenizer)
-    errors = torch.cat([mse(before, after) for before, after in done.pairs()]).numpy()
-    return Seen(run, data, tuple(tested.pictures.names[row] for row in tested.rows), done, errors)
+    return Seen(run, data, tuple(tested.pictures.names[row] for row in tested.rows), done)
 
 
 def picture_section(seen: Sequence[Seen]) -> str:
