@@ -9,7 +9,14 @@ import torch
 from PIL import Image
 
 from conftest import make_hand_motion
-from signtok.config import ConvolutionNet, PictureConfig, PictureDataConfig, PictureTokenizerConfig, PlainDecoder
+from signtok.config import (
+    ConvolutionNet,
+    LatentDiffusionDecoder,
+    PictureConfig,
+    PictureDataConfig,
+    PictureTokenizerConfig,
+    PlainDecoder,
+)
 from signtok.evaluation import run_pictures
 from signtok.hub import PictureTokenizer
 from signtok.tokenizer.picture_model import PictureModel
@@ -24,10 +31,11 @@ def run_of(tmp_path, monkeypatch):
     net = ConvolutionNet(channels=(8, 16))
     config = PictureTokenizerConfig(size=32, latent=6, encoder=net, decoder=PlainDecoder(net=net))
 
-    def write(path):
+    def write(path, **changes):
         torch.manual_seed(0)
-        settings = PictureConfig(name="tiny", tokenizer=config, data=PictureDataConfig(path=str(path)))
-        PictureTokenizer(PictureModel(config), settings).save_pretrained(tmp_path / "run")
+        tokenizer = config.model_copy(update=changes)
+        settings = PictureConfig(name="tiny", tokenizer=tokenizer, data=PictureDataConfig(path=str(path)))
+        PictureTokenizer(PictureModel(tokenizer), settings).save_pretrained(tmp_path / "run")
         return tmp_path / "run"
 
     return write
@@ -108,7 +116,32 @@ def test_refined_latents_are_told_and_err_less(run_of, pictures, run, tmp_path):
     assert "|refined 30 steps|mse" in found["30"]["signature"]
 
 
-@pytest.mark.parametrize("check", [("--refine", "3"), ("--landmarks", "hands.npz")])
+def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_path):
+    net = ConvolutionNet(channels=(8, 16))
+    folder, found = run_of(pictures, decoder=LatentDiffusionDecoder(net=net, steps=10, width=8)), {}
+    for steps in ("0", "10"):
+        ended = run("evaluate", folder, "--steps", steps, "--out", tmp_path / "s.json")
+        assert (ended.code, ended.err) == (0, "")
+        found[steps] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    assert found["0"]["value"] != found["10"]["value"]
+    assert "|decoded in 10 steps|mse" in found["10"]["signature"]
+    ended = run("evaluate", folder, "--steps", "11")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "give 0 to that" in ended.err
+
+
+def test_pixels_alone_ask_no_network(run_of, pictures, run, monkeypatch):
+    folder = run_of(pictures)
+    monkeypatch.setattr(run_pictures, "perceptual_scores", lambda *_: pytest.fail("a network was asked"))
+    ended = run("evaluate", folder, "--pixels-only")
+    assert (ended.code, ended.err) == (0, "")
+    assert "SSIM" in ended.out
+    ended = run("evaluate", folder, "--pixels-only", "--clip", "clip.safetensors")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "--pixels-only leaves out" in ended.err
+
+
+@pytest.mark.parametrize("check", [("--refine", "3"), ("--pixels-only",), ("--landmarks", "hands.npz")])
 def test_checks_of_pictures_are_not_for_landmarks(run, check):
     ended = run("evaluate", "fingerspelling", *check)
     assert (ended.code, ended.err.count("\n")) == (2, 1)

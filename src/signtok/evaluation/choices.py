@@ -15,6 +15,10 @@ class PictureChecks:
 
     refine: int | None = None
     """steps that improve each latent by descent, as in encode; by default as the tokenizer is set"""
+    steps: int | None = None
+    """steps of a decoder that samples, as in decode; by default as it was trained"""
+    pixels_only: bool = False
+    """MSE, PSNR and SSIM alone, without the networks: a fraction of the time"""
     inception: Path_ = None
     """weights of InceptionV3 (.safetensors), for FID and KID"""
     clip: Path_ = None

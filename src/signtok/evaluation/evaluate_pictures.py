@@ -90,8 +90,12 @@ def reconstruct_all(
     classes: Sequence[str],
     what: str,
     refine: int | None = None,
+    steps: int | None = None,
 ) -> Reconstructed:
-    """One by one, as they are used; refine: as in `tokenize`. Raises ValueError without a picture."""
+    """One by one, as they are used; refine: as in `tokenize`; steps: as in `detokenize`.
+
+    Raises ValueError without a picture, and as these do.
+    """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
     after, latents = np.empty_like(pixels), np.empty((len(pixels), tokenizer.width), np.float32)
@@ -99,7 +103,7 @@ def reconstruct_all(
         piece = slice(start, start + CHUNK)
         tokens = tokenizer.tokenize([*pixels[piece]], refine)
         latents[piece] = np.stack(tokens)
-        after[piece] = np.stack(tokenizer.detokenize(tokens))
+        after[piece] = np.stack(tokenizer.detokenize(tokens, steps))
     return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)
 
 

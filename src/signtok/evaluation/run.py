@@ -28,7 +28,7 @@ def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence
         groups = evaluate_pictures(tokenizer, data or folder_of(tokenizer), pictures)
     else:
         if pictures != PictureChecks():
-            options = ", ".join(f"--{field.name}" for field in fields(pictures))
+            options = ", ".join("--" + field.name.replace("_", "-") for field in fields(pictures))
             raise ValueError(f"{options} are for pictures, and {tokenizer.name} is of landmarks; leave them out")
         groups = landmark_groups(tokenizer, data or Path(GENERATED), only)
     if out is not None:

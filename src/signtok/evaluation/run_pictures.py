@@ -46,14 +46,18 @@ class Tested:
     def name(self) -> str:
         return self.folder.resolve().name
 
-    def reconstructed(self, tokenizer: PictureTokenizer, refine: int | None = None) -> Reconstructed:
-        """refine: steps in place of the tokenizer's own; the signature then tells them."""
+    def reconstructed(
+        self, tokenizer: PictureTokenizer, refine: int | None = None, steps: int | None = None
+    ) -> Reconstructed:
+        """refine, steps: in place of the tokenizer's own; the signature then tells them."""
         pictures, rows = self.pictures, self.rows
         what = f"{self.name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
         if refine is not None:
             what += f"|refined {refine} steps"
+        if steps is not None:
+            what += f"|decoded in {steps} steps"
         labels, classes = pictures.labels[rows], pictures.classes
-        return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine)
+        return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine, steps)
 
     def hands(self, landmarks: Path) -> PictureHands:
         """Raises ValueError for rendered pictures, which have no landmarks, and as `hands_of_pictures` does."""
@@ -97,11 +101,16 @@ def evaluate_pictures(
 ) -> dict[str, list[Score]]:
     """Scores by group.
 
-    Raises ValueError for a folder without pictures, and for files of weights or landmarks that cannot be used.
+    Raises ValueError for a folder without pictures, for files of weights or landmarks that cannot be used, and for
+    weights that are given and not wanted.
     """
+    if checks.pixels_only and (checks.inception or checks.clip):
+        raise ValueError("--pixels-only leaves out what --inception and --clip are for; leave one or the other out")
     tested = tested_pictures(tokenizer, data, MOST)
     hands = tested.hands(checks.landmarks) if checks.landmarks else None
-    done = tested.reconstructed(tokenizer, checks.refine)
+    done = tested.reconstructed(tokenizer, checks.refine, checks.steps)
     scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])
-    scores += perceptual_scores(done, checks.inception, checks.clip) + latent_scores(done)
+    if not checks.pixels_only:
+        scores += perceptual_scores(done, checks.inception, checks.clip)
+    scores += latent_scores(done)
     return {f"{tested.name}, {tested.part}": scores, f"{tested.name}, by class": class_scores(done)}
