@@ -34,7 +34,7 @@ class AugmentConfig(Settings):
     """Each finger is turned about its knuckle by a constant of this standard deviation."""
     drift: float = 0.3
     """Smooth wandering of the whole hand, in hand sizes, and a third of it of its size."""
-    jump: float = 0.25
+    jump: float = 0.1
     """Chance that the hand jumps from frame to frame, as in pictures with a moment between them."""
     rise: float = 0.25
     """Chance, at either end, that the hand is raised before the phrase or lowered after it."""
@@ -67,7 +67,7 @@ class ComposeConfig(Settings):
     """Share of phrases that are numbers, where the signer has digits."""
     space: float = 0.1
     """Chance that a random letter is a space, where the signer has a sign for it."""
-    double: float = 0.06
+    double: float = 0.15
     """Chance that a random letter repeats the one before."""
     hesitate: float = 0.05
     """Chance that a letter is held for another 5 to 14 frames."""
