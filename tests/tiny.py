@@ -26,8 +26,8 @@ from signtok.hub import LandmarkTokenizer
 from signtok.tokenizer.model import TokenizerModel
 
 LETTERS = "abcde"
-NO_AUGMENT = AugmentConfig.model_validate(dict.fromkeys(AugmentConfig.model_fields, 0))
-NO_CORRUPTION = CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
+NO_AUGMENT = AugmentConfig.none()
+NO_CORRUPTION = CorruptConfig.none()
 BLOCKS = SqueezeformerConfig(dim=16, blocks=1, heads=2, kernel=5)
 
 

@@ -9,12 +9,11 @@ import torch
 from signtok.config import PictureAugmentConfig
 from signtok.data.picture_augment import augment
 
-OFF = dict.fromkeys(PictureAugmentConfig.model_fields, 0.0)
 LIGHT = ("gamma", "contrast", "saturation", "colour", "brightness")
 
 
 def only(**parts) -> PictureAugmentConfig:
-    return PictureAugmentConfig(**{**OFF, **parts})
+    return PictureAugmentConfig.none().model_copy(update=parts)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

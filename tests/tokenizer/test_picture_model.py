@@ -13,14 +13,13 @@ from signtok.config import (
     NoBottleneck,
     PictureTokenizerConfig,
     PlainDecoder,
-    ResidualNet,
 )
 from signtok.data.batch import PictureBatch
 from signtok.tokenizer.bottleneck import Gaussian
 from signtok.tokenizer.picture_decoder import LatentDiffusion
 from signtok.tokenizer.picture_model import PictureModel
 
-NETS = (LinearNet(), ConvolutionNet(channels=(8, 16)), ResidualNet(channels=(8, 16)))
+NETS = (LinearNet(), ConvolutionNet(channels=(8, 16)))
 
 
 def every_combination():
@@ -53,8 +52,7 @@ def test_loss_reaches_every_parameter(config):
     assert loss.isfinite()
     assert {"mse", "loss"} <= logs.keys()
     assert not any(value.requires_grad for value in logs.values())
-    # A residual block's second convolution starts at zero, and what is before it learns from the second step on.
-    idle = [name for name, p in model.named_parameters() if p.grad is None]
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert not idle
 
 

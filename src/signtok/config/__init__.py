@@ -42,7 +42,6 @@ from signtok.config.pictures import (
     PictureDecoder,
     PictureTokenizerConfig,
     PlainDecoder,
-    ResidualNet,
 )
 from signtok.config.splits import (
     BlockSplit,
@@ -87,7 +86,6 @@ __all__ = [
     "PictureTokenizerConfig",
     "PlainDecoder",
     "RandomSplit",
-    "ResidualNet",
     "ResidualVQConfig",
     "Settings",
     "SignerSplit",

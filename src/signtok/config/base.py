@@ -1,14 +1,24 @@
 """What the settings of every experiment share."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+Own = TypeVar("Own", bound="Amounts")
 
 
 class Settings(BaseModel):
     """Frozen, and closed: an unknown field is an error, never silently ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Amounts(Settings):
+    """How much of each thing is done; zero turns it off."""
+
+    @classmethod
+    def none(cls: type[Own]) -> Own:
+        return cls.model_validate(dict.fromkeys(cls.model_fields, 0))
 
 
 class OptimConfig(Settings):

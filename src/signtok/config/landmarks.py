@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from signtok.config.base import Config, Settings
+from signtok.config.base import Amounts, Config, Settings
 from signtok.config.splits import Split
 
 
@@ -20,7 +20,7 @@ class Source(Settings):
     """Labels to leave out, because what was recorded is not what the label says."""
 
 
-class AugmentConfig(Settings):
+class AugmentConfig(Amounts):
     """Geometric augmentation of a whole phrase; the reconstruction target moves along. Zero turns a part off."""
 
     rotate_degrees: float = 20.0
@@ -46,7 +46,7 @@ class AugmentConfig(Settings):
     """Chance that the phrase has runs of frames in which no hand is found."""
 
 
-class CorruptConfig(Settings):
+class CorruptConfig(Amounts):
     """What the encoder sees is spoiled, what the decoder must give back is not (a denoising objective)."""
 
     noise: float = 0.02

@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from signtok.config.base import Config, Settings
+from signtok.config.base import Amounts, Config, Settings
 from signtok.config.landmarks import LandmarkConfig, NoBottleneck
 from signtok.config.splits import PictureSplit, RandomSplit
 
 
-class PictureAugmentConfig(Settings):
+class PictureAugmentConfig(Amounts):
     """Another camera and other light for each picture. Zero turns a part off; all zero gives the picture back exactly.
     Every amount is drawn evenly from minus to plus what stands here."""
 
@@ -55,18 +55,7 @@ class ConvolutionNet(Settings):
     channels: tuple[int, ...] = (32, 64, 128)
 
 
-class ResidualNet(Settings):
-    """Ours: residual blocks with group normalisation at each scale."""
-
-    kind: Literal["residual"] = "residual"
-    channels: tuple[int, ...] = (32, 64, 96, 128)
-    patch: int = 2
-    """Pixels of the squares that pictures are cut into first."""
-    blocks: int = 1
-    """Residual blocks at each scale."""
-
-
-Net = Annotated[LinearNet | ConvolutionNet | ResidualNet, Field(discriminator="kind")]
+Net = Annotated[LinearNet | ConvolutionNet, Field(discriminator="kind")]
 
 
 class GaussianConfig(Settings):

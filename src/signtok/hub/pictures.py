@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from signtok.config import Config, LatentDiffusionDecoder, PictureConfig, ResidualNet
+from signtok.config import Config, LatentDiffusionDecoder, PictureConfig
 from signtok.data.batch import signed, unsigned
 from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
 from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
@@ -96,10 +96,8 @@ class PictureTokenizer(Tokenizer):
 
     def identity(self) -> tuple[object, ...]:
         config = self.settings.tokenizer
-        nets = (config.encoder, config.decoder.net)
-        patches = [net.patch for net in nets if isinstance(net, ResidualNet)]
         beta = config.decoder.beta if isinstance(config.decoder, LatentDiffusionDecoder) else ()
-        return self.size, self.width, *patches, *beta
+        return self.size, self.width, *beta
 
     def info(self) -> Info:
         bits, refine = 16.0 * self.width, self.settings.tokenizer.refine

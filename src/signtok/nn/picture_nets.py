@@ -1,13 +1,12 @@
-"""Pictures to one vector and back: the networks of paper 000, and a residual one of ours."""
+"""Pictures to one vector and back: the networks of paper 000."""
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from signtok.config import ConvolutionNet, LinearNet, Net, ResidualNet
+from signtok.config import ConvolutionNet, LinearNet, Net
 
 Down = nn.Module
 """(B, 3, S, S) in [-1, 1] to (B, D)."""
@@ -22,8 +21,6 @@ def build_down(net: Net, size: int, width: int) -> Down:
             return LinearDown(size, width)
         case ConvolutionNet():
             return ConvolutionDown(net, size, width)
-        case ResidualNet():
-            return ResidualDown(net, size, width)
 
 
 def build_up(net: Net, size: int, width: int) -> Up:
@@ -33,8 +30,6 @@ def build_up(net: Net, size: int, width: int) -> Up:
             return LinearUp(size, width)
         case ConvolutionNet():
             return ConvolutionUp(net, size, width)
-        case ResidualNet():
-            return ResidualUp(net, size, width)
 
 
 def squash(x: Tensor) -> Tensor:
@@ -42,15 +37,17 @@ def squash(x: Tensor) -> Tensor:
     return 2 * torch.sigmoid(x) - 1
 
 
-def smallest(net: ConvolutionNet | ResidualNet, size: int) -> int:
+def smallest(net: ConvolutionNet, size: int) -> int:
     """Height and width where the channels are many. Raises ValueError for a size that cannot be halved so often."""
-    factor = 2 ** len(net.channels) if isinstance(net, ConvolutionNet) else net.patch * 2 ** (len(net.channels) - 1)
+    factor = 2 ** len(net.channels)
     if size % factor:
-        raise ValueError(f"pictures of {size} pixels cannot be halved to a {net.kind} net: use a multiple of {factor}")
+        raise ValueError(
+            f"pictures of {size} pixels cannot be halved {len(net.channels)} times: use a multiple of {factor}"
+        )
     return size // factor
 
 
-def _flat(net: ConvolutionNet | ResidualNet, size: int) -> int:
+def _flat(net: ConvolutionNet, size: int) -> int:
     return net.channels[-1] * smallest(net, size) ** 2
 
 
@@ -114,60 +111,3 @@ class ConvolutionUp(nn.Module):
     def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 s s"]:
         grid = self.first(z).unflatten(1, self.grid)
         return squash(self.convolutions(grid.contiguous(memory_format=torch.channels_last)))
-
-
-class Block(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))), pre-activated (He et al. 2016); zero at the start."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.GroupNorm(8, channels) for _ in range(2))
-        first, last = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-        nn.init.zeros_(last.weight)
-        self.convolutions = nn.ModuleList([first, last])
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        h = x
-        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
-            h = convolution(F.silu(norm(h)))
-        return x + h
-
-
-class ResidualDown(nn.Module):
-    """Patches, then blocks and a strided convolution at each scale, then one layer."""
-
-    def __init__(self, net: ResidualNet, size: int, width: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [
-            nn.PixelUnshuffle(net.patch),
-            nn.Conv2d(3 * net.patch**2, net.channels[0], 3, 1, 1),
-        ]
-        for before, after in zip(net.channels, (*net.channels[1:], None), strict=True):
-            layers += [Block(before) for _ in range(net.blocks)]
-            if after is not None:
-                layers.append(nn.Conv2d(before, after, 3, stride=2, padding=1))
-        last = [nn.GroupNorm(8, net.channels[-1]), nn.SiLU(), nn.Flatten(), nn.Linear(_flat(net, size), width)]
-        self.layers = nn.Sequential(*layers, *last)
-
-    def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
-        return self.layers(x.contiguous(memory_format=torch.channels_last))
-
-
-class ResidualUp(nn.Module):
-    """The way back: nearest upsampling and a convolution between the scales."""
-
-    def __init__(self, net: ResidualNet, size: int, width: int) -> None:
-        super().__init__()
-        self.grid = (net.channels[-1], smallest(net, size), smallest(net, size))
-        self.first = nn.Linear(width, _flat(net, size))
-        layers: list[nn.Module] = []
-        for before, after in zip(net.channels[::-1], (*net.channels[-2::-1], None), strict=True):
-            layers += [Block(before) for _ in range(net.blocks)]
-            if after is not None:
-                layers += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1)]
-        last = [nn.GroupNorm(8, net.channels[0]), nn.SiLU(), nn.Conv2d(net.channels[0], 3 * net.patch**2, 3, 1, 1)]
-        self.layers = nn.Sequential(*layers, *last, nn.PixelShuffle(net.patch))
-
-    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 s s"]:
-        grid = self.first(z).unflatten(1, self.grid)
-        return squash(self.layers(grid.contiguous(memory_format=torch.channels_last)))

@@ -20,14 +20,12 @@ from signtok.config import (
     TrainConfig,
 )
 
-NOT_AUGMENTED = PictureAugmentConfig.model_validate(dict.fromkeys(PictureAugmentConfig.model_fields, 0))
-
 
 def asl_image_conv() -> PictureConfig:
     """Paper 000, convolutional: 32-64-128 and one layer to 64 numbers; 10.65 M parameters at 200 pixels."""
     return PictureConfig(
         name="asl-image-conv",
-        data=PictureDataConfig(augment=NOT_AUGMENTED),
+        data=PictureDataConfig(augment=PictureAugmentConfig.none()),
         tokenizer=PictureTokenizerConfig(size=200),
         optim=OptimConfig(learning_rate=6e-3),
         train=TrainConfig(batch_size=32, max_steps=10_000),

@@ -61,12 +61,10 @@ def sign_rvq_ctc_paper() -> LandmarkConfig:
             short=0,
             flip=0.25,
             generated=0,
-            augment=AugmentConfig.model_validate(dict.fromkeys(AugmentConfig.model_fields, 0)),
+            augment=AugmentConfig.none(),
         ),
         tokenizer=TokenizerConfig(
-            encoder=EncoderConfig(
-                stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig(noise=0, drop_finger=0, drop_frame=0)
-            ),
+            encoder=EncoderConfig(stem=ConvolutionStem(), blocks=paper, corrupt=CorruptConfig.none()),
             bottleneck=ResidualVQConfig(dead_below=2.0, revive="sample", dropout=1, bypass=0),
             decoder=DecoderConfig(stem=ConvolutionStem(), blocks=paper, beta=1.0, presence_weight=0),
             head=SqueezeformerConfig(blocks=0),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import tyro
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import trange
@@ -25,6 +25,7 @@ from signtok.data.render import CLASSES, pictures
 from signtok.data.signers import draw_signer
 from signtok.data.takes import to_takes
 from signtok.evaluation.held_out import held_out_recordings
+from signtok.evaluation.latent_probe import Labelled
 from signtok.recipes.views import unit
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -51,12 +52,6 @@ class Pictures:
     seed: int = 0
     block: int = 44
     """Numbers in file names are cut into blocks of this many; every tenth is tested on, as in training on them."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    x: Tensor
-    label: Int[Tensor, " n"]
 
 
 def features(hands: Float[Tensor, "n 21 2"]) -> Float[Tensor, "n 124"]:
