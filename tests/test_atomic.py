@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from signtok.atomic import atomic_path, remove_abandoned
+from signtok.atomic import atomic_folder, atomic_path, remove_abandoned
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,44 @@ def test_of_two_writers_the_last_one_stays(tmp_path, left_by, dead):
 def test_no_folder_yet(tmp_path):
     remove_abandoned(tmp_path / "new" / "t.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    with atomic_folder(tmp_path / "new" / "set.v1") as folder:
+        (folder / "A").mkdir()
+        (folder / "A" / "1.png").write_bytes(b"picture")
+        assert not (tmp_path / "new" / "set.v1").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["set.v1"]
+    assert (tmp_path / "new" / "set.v1" / "A" / "1.png").read_bytes() == b"picture"
+
+
+def write_half(path, error: Exception) -> None:
+    with atomic_folder(path) as folder:
+        (folder / "half").write_text("half")
+        raise error
+
+
+def test_of_a_folder_that_failed_nothing_is_left(tmp_path):
+    with pytest.raises(OSError, match="No space"):
+        write_half(tmp_path / "free", OSError(28, "No space left on device"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_stays(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine").write_text("mine")
+    with pytest.raises(OSError, match="not empty"), atomic_folder(tmp_path / "taken"):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["taken", "mine"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a process can be asked after")
+def test_the_next_writer_of_a_folder_clears_what_a_killed_one_left(tmp_path, monkeypatch, dead):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: dead)
+        patch.setattr("shutil.rmtree", lambda *_, **__: None)
+        with pytest.raises(KeyError):
+            write_half(tmp_path / "set", KeyError())
+    assert [path.name for path in tmp_path.rglob("*")][1:] == ["half"]
+    with atomic_folder(tmp_path / "set") as folder:
+        assert [*tmp_path.iterdir()] == [folder]

@@ -1,7 +1,8 @@
-"""Files appear whole or not at all."""
+"""Files and folders appear whole or not at all."""
 
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,15 +25,38 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """An empty hidden folder beside `path`, which has to be free or an empty folder: moved there when the block ends
+    well, removed when it raises. What killed processes have left of `path` is removed first."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(path)
+    temporary = path.with_name(f"{_prefix(path)}{os.getpid()}{path.suffix}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def remove_abandoned(path: str | os.PathLike[str]) -> None:
-    """Removes the temporary files of `path` whose processes were killed; for what takes long to write."""
+    """Removes temporary files and folders of `path` whose processes were killed; for what takes long to write."""
     path = Path(path)
     prefix, suffix = _prefix(path), path.suffix
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         for name in os.listdir(path.parent):
             process = name.removeprefix(prefix).removesuffix(suffix)
             if name == f"{prefix}{process}{suffix}" and process.isdecimal() and not _may_run(int(process)):
-                path.with_name(name).unlink(missing_ok=True)
+                _remove(path.with_name(name))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _prefix(path: Path) -> str:

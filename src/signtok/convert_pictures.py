@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
-from signtok.atomic import atomic_path
+from signtok.atomic import atomic_folder, atomic_path
 from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
 from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
 from signtok.data.split import spaced
@@ -72,15 +71,12 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
         raise ValueError(f"{out} exists; name a new folder for the pictures")
     if out.suffix:
         raise ValueError(f"{out}: name a folder for the pictures")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        folder = Path(temporary) / out.name
+    with atomic_folder(out) as folder:
         targets: set[Path] = set()
         for row in tqdm(rows, desc="decode", unit=" pictures", disable=None):
-            target = unused(
-                folder / safe_name(row.label) / f"{safe_name(Path(row.name).stem) or 'picture'}.png", targets
-            )
-            target.parent.mkdir(parents=True, exist_ok=True)
+            name = f"{safe_name(Path(row.name).stem) or 'picture'}.png"
+            target = unused(folder / safe_name(row.label) / name, targets)
+            target.parent.mkdir(exist_ok=True)
             placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
             about = PngInfo()
             if row.licence:
@@ -88,7 +84,6 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(target, pnginfo=about)
         if not targets:
             raise ValueError(f"{path}: no pictures in this token file")
-        folder.replace(out)
     return f"{out}: {len(targets):,} pictures"
 
 

@@ -4,7 +4,6 @@ import os
 import random
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from signtok.app.study import Check, Item, Key, Origin, Plan, private_folder
-from signtok.atomic import write_text
+from signtok.atomic import atomic_folder, write_text
 from signtok.data.picture import SUFFIXES, read_picture
 
 SHOWN_AS = {**dict.fromkeys(SUFFIXES, ".png"), ".gif": ".gif", ".mp4": ".mp4"}
@@ -197,19 +196,16 @@ def _plan(title: str, repeats: int, pairs: Sequence[Pair], controls: Sequence[Pa
 
 def _write(out: Path, plan: Plan, pairs: Sequence[Pair], seed: int) -> None:
     """All of it or nothing, and never a study without its key."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     files = [shown for pair in pairs for shown in (pair.original, *pair.stimuli.values())]
     origins = {shown.name: shown.origin for shown in files if shown.origin}
     key = Key(format="signtok-study-key", version="1", seed=seed, stimuli=origins)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        folder = Path(temporary) / "study"
-        (folder / "stimuli").mkdir(parents=True)
+    with atomic_folder(out) as folder:
+        (folder / "stimuli").mkdir()
         (folder / "ratings").mkdir()
         for shown in sorted(files, key=lambda shown: shown.name):  # the order of writing tells nothing either
             _copy(shown, folder / "stimuli" / shown.name)
         write_text(folder / "study.json", plan.model_dump_json(indent=2) + "\n")
         write_text(private_folder(out) / "key.json", key.model_dump_json(indent=2) + "\n")
-        os.replace(folder, out)
 
 
 def _copy(shown: Shown, target: Path) -> None:
