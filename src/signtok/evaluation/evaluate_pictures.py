@@ -98,13 +98,25 @@ def reconstruct_all(
     """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
-    after, latents = np.empty_like(pixels), np.empty((len(pixels), tokenizer.width), np.float32)
-    for start in tqdm(range(0, len(pixels), CHUNK), desc="reconstruct", disable=None):
-        piece = slice(start, start + CHUNK)
-        tokens = tokenizer.tokenize([*pixels[piece]], refine)
-        latents[piece] = np.stack(tokens)
-        after[piece] = np.stack(tokenizer.detokenize(tokens, steps))
+    latents, after = encode_all(tokenizer, pixels, refine), np.empty_like(pixels)
+    for piece in _pieces(len(pixels), "decode"):
+        after[piece] = np.stack(tokenizer.detokenize([*latents[piece]], steps))
     return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)
+
+
+def encode_all(
+    tokenizer: PictureTokenizer, pixels: UInt8[np.ndarray, "n s s 3"], refine: int | None = None
+) -> Float[np.ndarray, "n d"]:
+    """One by one, as they are used; refine: as in `tokenize`."""
+    latents = np.empty((len(pixels), tokenizer.width), np.float32)
+    for piece in _pieces(len(pixels), "encode"):
+        latents[piece] = np.stack(tokenizer.tokenize([*pixels[piece]], refine))
+    return latents
+
+
+def _pieces(count: int, what: str) -> Iterator[slice]:
+    for start in tqdm(range(0, count, CHUNK), desc=what, disable=None):
+        yield slice(start, start + CHUNK)
 
 
 def pixel_scores(done: Reconstructed) -> list[Score]:

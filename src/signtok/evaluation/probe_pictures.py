@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
-from tqdm import tqdm
 
 from signtok.build import read_pictures
 from signtok.data.picture_folder import Pictures
 from signtok.data.split import spaced, split_pictures
-from signtok.evaluation.evaluate_pictures import reconstruct_all
+from signtok.evaluation.evaluate_pictures import encode_all, reconstruct_all
 from signtok.evaluation.latent_probe import Examples, Labelled, linear_probe, small_classifier
 from signtok.evaluation.pixel_pca import Rows, fit_pca
 from signtok.evaluation.score import Ratio, Score, score
@@ -22,7 +21,6 @@ from signtok.training.checkpoint import git_commit
 
 COMPONENTS = 64
 """As many as paper 000 has numbers in a latent."""
-CHUNK = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +55,8 @@ def probe_tokens(tokenizer: PictureTokenizer, divided: Divided) -> list[Score]:
     """MSE of the test part, and how much of it a linear probe and a small classifier tell from the latents."""
     pictures, (train, validation, test) = divided.pictures, divided.rows
     done = reconstruct_all(tokenizer, pictures.pixels[test], pictures.labels[test], pictures.classes, divided.what)
-    numbers = (_encode(tokenizer, pictures, train), _encode(tokenizer, pictures, validation), done.latents)
-    latents = [torch.from_numpy(array) for array in numbers]
+    before = [encode_all(tokenizer, pictures.pixels[rows]) for rows in (train, validation)]
+    latents = [torch.from_numpy(array) for array in (*before, done.latents)]
     return _scores(divided, latents, done.errors, f"{tokenizer.width} numbers", tokenizer.fingerprint)
 
 
@@ -69,14 +67,6 @@ def probe_pixels(divided: Divided) -> list[Score]:
     numbers = [pca.encode(part) for part in parts]
     kind = f"{pca.directions.shape[1]} principal components"
     return _scores(divided, numbers, pca.squared_errors(parts[2]), kind, "")
-
-
-def _encode(tokenizer: PictureTokenizer, pictures: Pictures, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n d"]:
-    latents = np.empty((len(rows), tokenizer.width), np.float32)
-    for start in tqdm(range(0, len(rows), CHUNK), desc="encode", disable=None):
-        piece = slice(start, start + CHUNK)
-        latents[piece] = np.stack(tokenizer.tokenize([*pictures.pixels[rows[piece]]]))
-    return latents
 
 
 def _scores(divided: Divided, numbers: Sequence[Tensor], errors: Tensor, kind: str, fingerprint: str) -> list[Score]:
