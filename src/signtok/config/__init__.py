@@ -54,9 +54,15 @@ from signtok.config.splits import (
     TakeSplit,
     TrainOnly,
 )
+from signtok.config.unet import UNET_B, UNET_H, UNET_L, UNET_M, UNET_XL, UNetConfig
 
 __all__ = [
     "ANY_CONFIG",
+    "UNET_B",
+    "UNET_H",
+    "UNET_L",
+    "UNET_M",
+    "UNET_XL",
     "AugmentConfig",
     "BlockSplit",
     "Bottleneck",
@@ -98,4 +104,5 @@ __all__ = [
     "TokenizerConfig",
     "TrainConfig",
     "TrainOnly",
+    "UNetConfig",
 ]

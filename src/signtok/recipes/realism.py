@@ -1,14 +1,18 @@
 """How like real hands generated ones are: classifiers that have seen only generated hands read real ones.
 
     python -m signtok.recipes.realism landmarks --data FOLDER --source letters_webcam [--handshapes TABLE.npz]
+    python -m signtok.recipes.realism landmarks --data FOLDER --source letters_webcam --learn both
     python -m signtok.recipes.realism pictures --data FOLDER_OF_CLASS_FOLDERS
 
-A source is tested on its held-out part if the table of handshapes was fitted to it, else whole.
+A source is tested on its held-out part if the table of handshapes was fitted to it, else whole. With --learn real or
+both, frames of all other real sources are learnt from, alone or beside as many generated ones, in as many steps.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,16 +23,21 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import trange
 
+from signtok.config import AugmentConfig
+from signtok.data.augment import other_anatomy, other_camera
 from signtok.data.fingerspelling import spell_out
 from signtok.data.handshapes import Handshapes, packaged_handshapes, read_handshapes
 from signtok.data.render import CLASSES, pictures
 from signtok.data.signers import draw_signer
-from signtok.data.takes import to_takes
+from signtok.data.sources import find_sources, read_source
+from signtok.data.takes import make_bank, to_takes
 from signtok.evaluation.held_out import held_out_recordings
 from signtok.evaluation.latent_probe import Labelled
 from signtok.recipes.views import unit
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+AT_ONCE = 4
+"""Frames of one letter by one signer, before one camera."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class Landmarks:
     data: Path
     source: str = "letters_webcam"
     handshapes: Path | None = None
+    learn: Literal["generated", "real", "both"] = "generated"
+    """What is learnt from: generated hands, all real sources but the one that is tested, or half of each."""
     signers: int = 1200
     seed: int = 0
 
@@ -63,7 +74,7 @@ def features(hands: Float[Tensor, "n 21 2"]) -> Float[Tensor, "n 124"]:
     return torch.cat([unit(hands).flatten(1), by_palm.clamp(-8, 8).flatten(1), bones.flatten(1)], 1)
 
 
-def generated_frames(table: Handshapes, signers: int, seed: int, each: int = 4) -> Labelled:
+def generated_frames(table: Handshapes, signers: int, seed: int) -> Labelled:
     """A few moments of every letter by many signers."""
     rng = np.random.default_rng(seed)
     hands, labels = [], []
@@ -71,11 +82,9 @@ def generated_frames(table: Handshapes, signers: int, seed: int, each: int = 4) 
         signer = draw_signer(table, rng)
         for index, letter in enumerate(LETTERS):
             _, hand = spell_out(letter, signer, rng)
-            hands.append(hand[rng.integers(len(hand), size=each)])
-            labels += [index] * each
-    hand = np.concatenate(hands)
-    jitter = 0.015 * hand.std((1, 2), keepdims=True) * rng.standard_normal(hand.shape)
-    return Labelled(torch.from_numpy((hand + jitter).astype(np.float32)), torch.tensor(labels))
+            hands.append(hand[rng.integers(len(hand), size=AT_ONCE)])
+            labels += [index] * AT_ONCE
+    return Labelled(jittered(np.concatenate(hands), rng), torch.tensor(labels))
 
 
 def real_frames(folder: Path, source: str, seen: bool) -> Labelled:
@@ -87,6 +96,29 @@ def real_frames(folder: Path, source: str, seen: bool) -> Labelled:
                 hands.append(take.hand)
                 labels += [LETTERS.index(take.text)] * len(take.hand)
     return Labelled(torch.from_numpy(np.concatenate(hands)), torch.tensor(labels))
+
+
+def real_training_frames(folder: Path, without: str, count: int, seed: int) -> Labelled:
+    """Of all other sources, each letter of each signer as often as any other, from other cameras and by other hands
+    (signtok.data.augment): about `count` frames."""
+    recordings = [r for source in find_sources(folder, without=[without]).values() for r in read_source(source)]
+    rng, config = np.random.default_rng(seed), AugmentConfig()
+    bank = make_bank(recording for recording in recordings if recording.text in (*LETTERS,))
+    cells = [(letter, takes) for signer in bank.signers for letter, takes in signer.letters.items()]
+    share = Counter(letter for letter, _ in cells)
+    hands, labels = [], []
+    for letter, takes in cells:
+        frames = np.concatenate([take.hand for take in takes])
+        for _ in range(count // len(LETTERS) // share[letter] // AT_ONCE + 1):
+            some = frames[rng.integers(len(frames), size=AT_ONCE)]
+            hands.append(other_camera(other_anatomy(some, config, rng), config, rng))
+            labels += [LETTERS.index(letter)] * AT_ONCE
+    return Labelled(jittered(np.concatenate(hands), rng), torch.tensor(labels))
+
+
+def jittered(hands: np.ndarray, rng: np.random.Generator) -> Float[Tensor, "n 21 2"]:
+    jitter = 0.015 * hands.std((1, 2), keepdims=True) * rng.standard_normal(hands.shape)
+    return torch.from_numpy((hands + jitter).astype(np.float32))
 
 
 def trained(model: nn.Module, batches: Iterator[Labelled], steps: int) -> nn.Module:
@@ -115,15 +147,25 @@ def show(found: Tensor, data: Labelled, names: tuple[str, ...], title: str) -> N
     print("worst: " + ", ".join(f"{name} {each[name]:.2f}" for name in sorted(each, key=lambda n: each[n])[:8]))
 
 
+def training_frames(options: Landmarks, table: Handshapes) -> Labelled:
+    parts = []
+    if options.learn != "real":
+        parts.append(generated_frames(table, options.signers, options.seed))
+    if options.learn != "generated":
+        count = options.signers * len(LETTERS) * AT_ONCE
+        parts.append(real_training_frames(options.data, options.source, count, options.seed))
+    return Labelled(torch.cat([part.x for part in parts]), torch.cat([part.label for part in parts]))
+
+
 def classify_landmarks(options: Landmarks) -> None:
     torch.manual_seed(options.seed)
     table = read_handshapes(options.handshapes) if options.handshapes else packaged_handshapes()
     seen = options.source in table.sources
-    train = generated_frames(table, options.signers, options.seed)
+    train = training_frames(options, table)
     x = features(train.x)
     mean, spread = x.mean(0), x.std(0) + 1e-3
     model = nn.Sequential(nn.Linear(x.shape[1], 256), nn.SiLU(), nn.LayerNorm(256), nn.Linear(256, len(LETTERS)))
-    steps = 6 * len(x) // 256
+    steps = 6 * options.signers * len(LETTERS) * AT_ONCE // 256
     trained(model, drawn(Labelled((x - mean) / spread, train.label), 256), steps)
     test = real_frames(options.data, options.source, seen)
     with torch.no_grad():
