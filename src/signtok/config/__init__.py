@@ -10,6 +10,7 @@ from signtok.config.base import (
     Settings,
     TrainConfig,
 )
+from signtok.config.critic import CriticConfig
 from signtok.config.landmarks import (
     AugmentConfig,
     Bottleneck,
@@ -32,6 +33,7 @@ from signtok.config.pictures import (
     ANY_CONFIG,
     ConvolutionNet,
     GaussianConfig,
+    GridNet,
     LatentDiffusionDecoder,
     LinearNet,
     Net,
@@ -71,10 +73,12 @@ __all__ = [
     "ConvolutionNet",
     "ConvolutionStem",
     "CorruptConfig",
+    "CriticConfig",
     "DataConfig",
     "DecoderConfig",
     "EncoderConfig",
     "GaussianConfig",
+    "GridNet",
     "GroupSplit",
     "HandStem",
     "LandmarkConfig",

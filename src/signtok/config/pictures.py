@@ -55,6 +55,28 @@ class ConvolutionNet(Settings):
     channels: tuple[int, ...] = (32, 64, 128)
 
 
+class GridNet(Settings):
+    """Papers 001 and 003: residual blocks at each scale, a vector for each place of a grid."""
+
+    kind: Literal["grid"] = "grid"
+    channels: int = Field(default=64, ge=8, multiple_of=8)
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    """Of the channels, level by level; each level has half the height and width of the one before."""
+    blocks: int = Field(default=2, ge=1)
+    """Residual blocks of a level, and of the middle."""
+    patch: int = Field(default=1, ge=1)
+    """Pixels of the squares that pictures are cut into before the first level."""
+
+    @property
+    def widths(self) -> list[int]:
+        return [self.channels * multiplier for multiplier in self.multipliers]
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one place of the grid to the next; heights and widths have to be multiples of it."""
+        return self.patch * 2 ** (len(self.multipliers) - 1)
+
+
 Net = Annotated[LinearNet | ConvolutionNet, Field(discriminator="kind")]
 
 

@@ -1,0 +1,21 @@
+"""Settings of the critic that a decoder learns against."""
+
+from pydantic import Field
+
+from signtok.config.base import Settings
+
+
+class CriticConfig(Settings):
+    """A critic of patches (Isola et al. 2017, as VQGAN has it), and how much it counts."""
+
+    weight: float = Field(default=0.5, ge=0)
+    """Of the decoder's part, beside its other losses: paper 003."""
+    penalty: float = Field(default=1.0, ge=0)
+    """R1: of the squared gradient of the mean logit at real pictures; paper 003 does not say how much."""
+    penalty_every: int = Field(default=8, ge=1)
+    """Steps, on average, from one penalty to the next, each that much heavier: it costs as much as all the rest."""
+    channels: int = Field(default=32, ge=8, multiple_of=8)
+    layers: int = Field(default=3, ge=1)
+    """Convolutions after the first, all but the last halving; a place sees 70 pixels with 3."""
+    time: int = 128
+    """Width of the time's embedding, for a critic that is told it."""
