@@ -145,6 +145,16 @@ def test_train_on_a_folder_and_go_on(shelf, run, tmp_path):
     assert (ended.code, "step 3" in ended.out) == (0, True)
 
 
+def test_start_from_weights_that_are_there(shelf, run, tmp_path):
+    """Without a step, the new run is the old one."""
+    arguments = ("--data", shelf / "set", "--size", 16, "--latent", 5, "--split", "paper", "--threads", 1)
+    assert run("train", "asl-image-conv", *arguments, "--max-steps", 2, "--out", tmp_path / "run").code == 0
+    more = ("--start", tmp_path / "run", "--seed", 1, "--max-steps", 0, "--out", tmp_path / "new")
+    assert run("train", "asl-image-conv", *arguments, *more).code == 0
+    assert load(tmp_path / "new").fingerprint == load(tmp_path / "run").fingerprint
+    assert load(tmp_path / "new").settings.train.start == str(tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -196,6 +206,8 @@ def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, messa
         (("asl-image-conv", "--split", "paper", "--per-class", 0), "--per-class 0: input should be greater"),
         (("asl-image-ddpm", "--split", "paper", "--timesteps", 1), "give 2 or more"),
         (("asl-image-conv", "--generated", 0.5), "a recipe of pictures, which has no --generated"),
+        (("asl-image-conv", "--split", "paper", "--size", 16, "--start", "hands-conv"), "holds another model"),
+        (("asl-image-conv", "--split", "paper", "--size", 16, "--start", "gone"), "no tokenizer 'gone'"),
         (("sign-rvq", "--size", 64), "a recipe of landmarks, which has no --size"),
     ],
 )

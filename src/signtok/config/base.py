@@ -45,6 +45,8 @@ class TrainConfig(Settings):
     """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
+    start: str | None = None
+    """A run, or a packaged tokenizer, whose weights training starts from; None: from chance."""
 
 
 class Config(Settings):

@@ -19,20 +19,26 @@ def packaged() -> list[str]:
     )
 
 
+def find_folder(name: str | Path) -> Path:
+    """Of a packaged tokenizer, or the folder itself. Raises ValueError naming the packaged ones for anything else."""
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if str(name) not in packaged():
+        raise ValueError(
+            f"no tokenizer {str(name)!r}: give a folder with config.json and model.safetensors, "
+            f"or one of: {', '.join(packaged())}"
+        )
+    return PRETRAINED / str(name)
+
+
 def load(name: str | Path) -> LandmarkTokenizer | PictureTokenizer:
     """A tokenizer: the name of a packaged one ("fingerspelling"), or a folder that a training or save_pretrained wrote.
 
     Raises ValueError naming the packaged ones for anything else. From the Hugging Face Hub:
     LandmarkTokenizer.from_pretrained and PictureTokenizer.from_pretrained.
     """
-    folder = Path(name)
-    if not folder.is_dir():
-        folder = PRETRAINED / str(name)
-        if str(name) not in packaged():
-            raise ValueError(
-                f"no tokenizer {str(name)!r}: give a folder with config.json and model.safetensors, "
-                f"or one of: {', '.join(packaged())}"
-            )
+    folder = find_folder(name)
     if isinstance(read_config(folder), LandmarkConfig):
         return LandmarkTokenizer.of_folder(folder)
     return PictureTokenizer.of_folder(folder)

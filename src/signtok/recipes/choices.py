@@ -18,6 +18,8 @@ class Limits:
     """stop after this many batches"""
     seed: int = 0
     """of weights, data and dropout"""
+    start: Annotated[str | None, arg(metavar="NAME|FOLDER")] = None
+    """a packaged tokenizer or a run of the same architecture, whose weights it starts from"""
 
 
 @dataclass(frozen=True)

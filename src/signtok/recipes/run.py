@@ -8,13 +8,14 @@ from signtok.config import GroupSplit, LandmarkConfig, PictureConfig, Source
 from signtok.data.generate import is_generated
 from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
+from signtok.hub.find import find_folder
 from signtok.recipes import pose
 from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, refuse
 from signtok.recipes.run_pictures import PICTURE_RECIPES, with_pictures
 from signtok.threads import use_threads
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
-from signtok.training.checkpoint import MODEL_FORMAT, read_config, read_tensors
+from signtok.training.checkpoint import MODEL_FORMAT, load_model_weights, read_config, read_tensors
 from signtok.training.fit import fit
 
 RECIPES: tuple[Callable[[], LandmarkConfig], ...] = (
@@ -58,7 +59,7 @@ def train_recipe(
     else:
         refuse(pictures, f"{name} is a recipe of landmarks")
         config = with_landmarks(config, data, landmarks)
-    changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes}
+    changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes, "start": limits.start}
     if limits.max_steps is not None:
         changes["max_steps"] = limits.max_steps
     config = config.model_copy(update={"train": config.train.model_copy(update=changes)})
@@ -126,6 +127,8 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
 def _fit(config: LandmarkConfig | PictureConfig, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
     use_threads(threads)
     experiment = build_experiment(config)
+    if config.train.start is not None:
+        load_model_weights(find_folder(config.train.start) / "model.safetensors", experiment.model)
     result = fit(
         model or experiment.model,
         experiment.stream,
