@@ -7,12 +7,16 @@ import torch
 import signtok
 from signtok.config import (
     ConvolutionNet,
+    FlowDecoder,
     GaussianConfig,
+    GridNet,
     LatentDiffusionDecoder,
+    LayerNormConfig,
     LinearNet,
     PictureConfig,
     PictureTokenizerConfig,
     PlainDecoder,
+    UNetConfig,
 )
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load, load_landmark_tokenizer
 from signtok.hub.find import PRETRAINED
@@ -34,7 +38,17 @@ def make(config: PictureTokenizerConfig = PLAIN, seed: int = 0) -> PictureTokeni
     return PictureTokenizer(PictureModel(config), PictureConfig(name="tiny", tokenizer=config), "# A card\n")
 
 
-@pytest.fixture(params=[PLAIN, SAMPLING], ids=["plain", "sampling"])
+GRID = PictureTokenizerConfig(
+    size=16,
+    latent=3,
+    encoder=GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2),
+    decoder=FlowDecoder(
+        net=UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8), perceptual=None, critic=None
+    ),
+)
+
+
+@pytest.fixture(params=[PLAIN, SAMPLING, GRID], ids=["plain", "sampling", "grid"])
 def tok(request):
     return make(request.param)
 
@@ -47,7 +61,7 @@ def pictures():
 
 def test_any_size_in_the_same_size_out(tok, pictures):
     latents = tok.tokenize(pictures)
-    assert [(z.shape, z.dtype) for z in latents] == [((6,), np.float32)] * 4
+    assert [(z.shape, z.dtype) for z in latents] == [(tok.shape, np.float32)] * 4
     back = tok.detokenize(latents)
     assert [picture.shape for picture in back] == [picture.shape for picture in pictures]
     assert all(picture.dtype == np.uint8 for picture in back)
@@ -75,16 +89,16 @@ def test_a_seed_is_a_picture_whatever_the_list():
 
 
 @pytest.mark.parametrize(
-    ("latent", "message"),
+    ("spoil", "message"),
     [
-        (np.zeros(5, np.float32), r"tokens 0: expected float latents \(6,\), got float32 \(5,\)"),
-        (np.zeros(6, int), r"got int64 \(6,\)"),
-        (np.full(6, np.nan, np.float32), "infinite or missing"),
+        (lambda latent: latent[:-1], r"tokens 0: expected float latents \(.*\), got float32 \(\d"),
+        (lambda latent: latent.astype(int), "got int64"),
+        (lambda latent: latent * np.nan, "infinite or missing"),
     ],
 )
-def test_latents_that_are_none(tok, latent, message):
+def test_latents_that_are_none(tok, spoil, message):
     with pytest.raises(ValueError, match=message):
-        tok.detokenize([latent])
+        tok.detokenize([spoil(np.zeros(tok.shape, np.float32))])
 
 
 def test_pictures_that_are_none(tok):
@@ -99,7 +113,7 @@ def test_saved_and_loaded_it_is_the_same(tok, pictures, tmp_path):
     assert (back.fingerprint, back.name, back.card) == (tok.fingerprint, "tiny", "# A card\n")
     np.testing.assert_array_equal(back.tokenize(pictures)[0], tok.tokenize(pictures)[0])
     assert PictureTokenizer.from_pretrained(tmp_path / "t").fingerprint == tok.fingerprint
-    assert "6 numbers for 16 x 16 pixels, 96 bits a picture" in str(back.info())
+    assert f"{tok.width} numbers for 16 x 16 pixels, {16 * tok.width} bits a picture" in str(back.info())
 
 
 def test_kinds_are_told_apart(tok, tmp_path):
@@ -117,6 +131,9 @@ def test_fingerprint_is_of_weights():
     assert make(seed=1).fingerprint != make().fingerprint
     other = SAMPLING.model_copy(update={"decoder": SAMPLING.decoder.model_copy(update={"beta": (1e-4, 0.6)})})
     assert make(other).fingerprint != make(SAMPLING).fingerprint
+    other = GRID.model_copy(update={"decoder": GRID.decoder.model_copy(update={"scale": 0.5})})
+    assert make(other).fingerprint != make(GRID).fingerprint
+    assert make(GRID.model_copy(update={"bottleneck": LayerNormConfig()})).fingerprint != make(GRID).fingerprint
 
 
 def test_refined_latents_are_better_and_never_worse():

@@ -54,7 +54,7 @@ def to_row(
 ) -> PictureLatent:
     picture = read_picture(file.path)
     return PictureLatent(
-        latent=np.asarray(tokenizer.tokenize([picture], refine)[0]),
+        latent=np.asarray(tokenizer.tokenize([picture], refine)[0]).ravel(),
         height=picture.shape[0],
         width=picture.shape[1],
         name=file.name,
@@ -77,7 +77,7 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             name = f"{safe_name(Path(row.name).stem) or 'picture'}.png"
             target = unused(folder / safe_name(row.label) / name, targets)
             target.parent.mkdir(exist_ok=True)
-            placed = PictureTokens(row.latent, PicturePlacement(row.height, row.width))
+            placed = PictureTokens(row.latent.reshape(tokenizer.shape), PicturePlacement(row.height, row.width))
             about = PngInfo()
             if row.licence:
                 about.add_itxt("Copyright", row.licence)

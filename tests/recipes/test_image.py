@@ -8,11 +8,12 @@ import torch
 from signtok.config import ANY_CONFIG, BlockSplit, RandomSplit, TailSplit
 from signtok.data.picture_augment import augment
 from signtok.data.picture_folder import PictureFile
-from signtok.recipes import image
+from signtok.recipes import grid, image
 from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protocol
 
 every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe.__name__)
-PAPER = [recipe for recipe in PICTURE_RECIPES if recipe is not image.hands_conv]
+PAPER_000 = [recipe for recipe in PICTURE_RECIPES if recipe.__name__.startswith("asl_image")]
+GRIDS = [grid.vae, grid.gan_ae, grid.swycc, grid.eps_vae]
 
 
 @every
@@ -20,8 +21,8 @@ def test_json_and_back(recipe):
     assert ANY_CONFIG.validate_json(recipe().model_dump_json()) == recipe()
 
 
-@pytest.mark.parametrize("recipe", PAPER, ids=lambda recipe: recipe.__name__)
-def test_the_papers_pictures_are_not_augmented(recipe):
+@pytest.mark.parametrize("recipe", PAPER_000, ids=lambda recipe: recipe.__name__)
+def test_pictures_of_paper_000_are_not_augmented(recipe):
     x = torch.rand(3, 3, 16, 16) * 2 - 1
     assert torch.equal(augment(x, recipe().data.augment, torch.Generator().manual_seed(0)), x)
 
@@ -29,6 +30,13 @@ def test_the_papers_pictures_are_not_augmented(recipe):
 def test_ours_are():
     x = torch.rand(3, 3, 16, 16) * 2 - 1
     assert not torch.equal(augment(x, image.hands_conv().data.augment, torch.Generator().manual_seed(0)), x)
+
+
+def test_decoders_are_compared_at_one_rate_and_encoder():
+    configs = [recipe() for recipe in GRIDS]
+    assert len({config.tokenizer.encoder for config in configs}) == 1
+    assert {config.tokenizer.shape for config in configs} == {(8, 8, 4)}
+    assert len({(config.train.batch_size, config.optim) for config in configs}) == 1
 
 
 @pytest.mark.parametrize(

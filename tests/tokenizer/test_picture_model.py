@@ -7,12 +7,17 @@ import torch
 
 from signtok.config import (
     ConvolutionNet,
+    CriticConfig,
+    FlowDecoder,
     GaussianConfig,
+    GridNet,
     LatentDiffusionDecoder,
+    LayerNormConfig,
     LinearNet,
     NoBottleneck,
     PictureTokenizerConfig,
     PlainDecoder,
+    UNetConfig,
 )
 from signtok.data.batch import PictureBatch
 from signtok.tokenizer.bottleneck import Gaussian
@@ -20,22 +25,44 @@ from signtok.tokenizer.picture_decoder import LatentDiffusion
 from signtok.tokenizer.picture_model import PictureModel
 
 NETS = (LinearNet(), ConvolutionNet(channels=(8, 16)))
+GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
+UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
+CRITIC = CriticConfig(channels=8, layers=1, time=8, penalty_every=1)
+FLOW = FlowDecoder(net=UNET, perceptual=None, critic=CRITIC)
+SWYCC = FlowDecoder(
+    net=UNET, first=GRID, path="cosine", predicts="data", spacing="even", scale=1.0, perceptual=None, critic=None
+)
+
+
+def decoders(net):
+    yield PlainDecoder(net=net), "plain"
+    if isinstance(net, GridNet):
+        yield PlainDecoder(net=net, critic=CRITIC), "critic"
+        yield FLOW, "flow"
+        yield SWYCC, "first"
+    else:
+        yield LatentDiffusionDecoder(net=net, steps=7, width=16), "diffusion"
 
 
 def every_combination():
-    for net in NETS:
-        for bottleneck in (NoBottleneck(), GaussianConfig()):
-            for decoder in (PlainDecoder(net=net), LatentDiffusionDecoder(net=net, steps=7, width=16)):
+    for net in (*NETS, GRID):
+        for bottleneck in (NoBottleneck(), GaussianConfig(), LayerNormConfig()):
+            for decoder, name in decoders(net):
                 config = PictureTokenizerConfig(size=16, latent=6, encoder=net, bottleneck=bottleneck, decoder=decoder)
-                yield pytest.param(config, id=f"{net.kind}-{bottleneck.kind}-{decoder.kind}")
+                yield pytest.param(config, id=f"{net.kind}-{bottleneck.kind}-{name}")
 
 
 every = pytest.mark.parametrize("config", list(every_combination()))
 
 
 def build(config: PictureTokenizerConfig) -> PictureModel:
+    """With nothing at zero, as after some training."""
     torch.manual_seed(0)
-    return PictureModel(config)
+    model = PictureModel(config)
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
 
 
 def make_batch(rows: int = 4) -> PictureBatch:
@@ -73,8 +100,17 @@ def test_a_seed_is_a_picture(config):
     z = model.encode(make_batch().x)
     pictures = [model.decode(z, None, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
     torch.testing.assert_close(pictures[0], pictures[1], rtol=0, atol=0)
-    samples = isinstance(config.decoder, LatentDiffusionDecoder)
+    samples = isinstance(config.decoder, LatentDiffusionDecoder | FlowDecoder)
     assert torch.equal(pictures[0], pictures[2]) != samples
+
+
+@pytest.mark.parametrize("config", [one for one in every_combination() if "diffusion" not in one.id])
+def test_one_decodes_as_in_a_batch(config):
+    """But for latent diffusion, which draws for each row anew: the tokenizer decodes one at a time."""
+    model = build(config).eval()
+    z = model.encode(make_batch().x)
+    pictures, alone = (model.decode(part, None, torch.Generator().manual_seed(3)) for part in (z, z[:1]))
+    torch.testing.assert_close(pictures[:1], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_overfits_one_batch():

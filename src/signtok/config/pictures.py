@@ -1,12 +1,15 @@
 """Settings of picture tokenizers: paper 000's three autoencoders and ours, each part by itself."""
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from signtok.config.base import Amounts, Config, Settings
+from signtok.config.critic import CriticConfig
 from signtok.config.landmarks import LandmarkConfig, NoBottleneck
 from signtok.config.splits import PictureSplit, RandomSplit
+from signtok.config.unet import UNetConfig
 
 
 class PictureAugmentConfig(Amounts):
@@ -77,7 +80,13 @@ class GridNet(Settings):
         return self.patch * 2 ** (len(self.multipliers) - 1)
 
 
-Net = Annotated[LinearNet | ConvolutionNet, Field(discriminator="kind")]
+Net = Annotated[LinearNet | ConvolutionNet | GridNet, Field(discriminator="kind")]
+
+
+class LayerNormConfig(Settings):
+    """Each vector of a latent to mean 0 and deviation 1 (DiTo, Chen et al. 2025)."""
+
+    kind: Literal["layer_norm"] = "layer_norm"
 
 
 class GaussianConfig(Settings):
@@ -88,11 +97,22 @@ class GaussianConfig(Settings):
     """Of the divergence from a standard normal distribution, in nats a picture, beside the squared error."""
 
 
+class PerceptualConfig(Settings):
+    """LPIPS, as a loss (Zhang et al. 2018)."""
+
+    weight: float = Field(default=0.5, ge=0)
+    """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
+    net: Literal["alex", "vgg"] = "alex"
+    """vgg is the papers', and takes a CPU some ten times as long."""
+
+
 class PlainDecoder(Settings):
-    """Squared error."""
+    """Squared error, and where they are given LPIPS and a critic: an autoencoder, a VAE, or what VQGAN made of them."""
 
     kind: Literal["plain"] = "plain"
     net: Net = ConvolutionNet()
+    perceptual: PerceptualConfig | None = None
+    critic: CriticConfig | None = None
 
 
 class LatentDiffusionDecoder(Settings):
@@ -109,20 +129,72 @@ class LatentDiffusionDecoder(Settings):
     """Of the error of the predicted noise, beside the squared error of the picture."""
 
 
-PictureDecoder = Annotated[PlainDecoder | LatentDiffusionDecoder, Field(discriminator="kind")]
-PictureBottleneck = Annotated[NoBottleneck | GaussianConfig, Field(discriminator="kind")]
+class FlowDecoder(Settings):
+    """Noise to a picture in a few steps, conditioned on the latent: paper 003 as it stands here, paper 001 with a
+    cosine path, a `first` picture, "data" and no critic."""
+
+    kind: Literal["flow"] = "flow"
+    net: UNetConfig = UNetConfig(channels=48, multipliers=(1, 2, 3), attention=(2,), blocks=1, patch=2)
+    first: GridNet | None = None
+    """Paper 001's D_initial: a picture made of the latent, by squared error, which the U-Net is given in its place."""
+    stop_gradient: bool = False
+    """Whether that picture learns nothing from what is made of it."""
+    path: Literal["rectified", "cosine"] = "rectified"
+    scale: float = Field(default=0.6, gt=0)
+    """gamma: data are multiplied by it before noise is added."""
+    predicts: Literal["data", "noise", "velocity"] = "velocity"
+    times: Literal["uniform", "logit_normal"] = "logit_normal"
+    """How times are drawn in training."""
+    spacing: Literal["even", "reversed_log"] = "reversed_log"
+    steps: int = Field(default=3, ge=1)
+    """Of decoding, where nobody asks for another number."""
+    perceptual: PerceptualConfig | None = PerceptualConfig()
+    """Of the picture that the noised one is taken for."""
+    critic: CriticConfig | None = CriticConfig()
+    """Of pairs of that picture and the noised one."""
+
+
+PictureDecoder = Annotated[PlainDecoder | LatentDiffusionDecoder | FlowDecoder, Field(discriminator="kind")]
+PictureBottleneck = Annotated[NoBottleneck | GaussianConfig | LayerNormConfig, Field(discriminator="kind")]
 
 
 class PictureTokenizerConfig(Settings):
     size: int = Field(default=64, ge=16)
     """Height and width in pixels."""
     latent: int = Field(default=64, ge=1)
-    """Numbers a picture."""
+    """Numbers a picture, or of each place where the encoder gives a grid."""
     encoder: Net = ConvolutionNet()
     bottleneck: PictureBottleneck = NoBottleneck()
     decoder: PictureDecoder = PlainDecoder()
     refine: int = Field(default=0, ge=0)
     """Steps of descent that a latent is improved by when a picture is encoded; training knows nothing of it."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels of a place of the latent's grid; all of them where it has none."""
+        return self.encoder.stride if isinstance(self.encoder, GridNet) else self.size
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a latent: (D,), or (y, x, D) of a grid."""
+        places = self.size // self.stride
+        return (places, places, self.latent) if isinstance(self.encoder, GridNet) else (self.latent,)
+
+    @model_validator(mode="after")
+    def check_grid(self) -> "PictureTokenizerConfig":
+        """A grid in, a grid out, at one stride, and a size that every net can halve."""
+        encoder, decoder = self.encoder, self.decoder
+        takes_grid = isinstance(decoder, FlowDecoder) or isinstance(decoder.net, GridNet)
+        if isinstance(encoder, GridNet) != takes_grid:
+            raise ValueError(f"a {encoder.kind} encoder and a {decoder.kind} decoder: only one of them has a grid")
+        nets = [encoder, decoder.first if isinstance(decoder, FlowDecoder) else decoder.net]
+        strides = {net.stride for net in nets if isinstance(net, GridNet)}
+        if len(strides) > 1:
+            raise ValueError(f"nets of {' and '.join(map(str, sorted(strides)))} pixels a place: give them one stride")
+        multiple = math.lcm(*strides, decoder.net.stride if isinstance(decoder, FlowDecoder) else 1)
+        if self.size % multiple:
+            raise ValueError(f"pictures of {self.size} pixels cannot be halved so often: use a multiple of {multiple}")
+        return self
 
 
 class PictureConfig(Config):

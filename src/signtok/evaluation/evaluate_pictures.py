@@ -100,17 +100,17 @@ def reconstruct_all(
         raise ValueError(f"{what}: no pictures to evaluate")
     latents, after = encode_all(tokenizer, pixels, refine), np.empty_like(pixels)
     for piece in _pieces(len(pixels), "decode"):
-        after[piece] = np.stack(tokenizer.detokenize([*latents[piece]], steps))
+        after[piece] = np.stack(tokenizer.detokenize([*latents[piece].reshape(-1, *tokenizer.shape)], steps))
     return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)
 
 
 def encode_all(
     tokenizer: PictureTokenizer, pixels: UInt8[np.ndarray, "n s s 3"], refine: int | None = None
 ) -> Float[np.ndarray, "n d"]:
-    """One by one, as they are used; refine: as in `tokenize`."""
+    """One by one, as they are used, a row each; refine: as in `tokenize`."""
     latents = np.empty((len(pixels), tokenizer.width), np.float32)
     for piece in _pieces(len(pixels), "encode"):
-        latents[piece] = np.stack(tokenizer.tokenize([*pixels[piece]], refine))
+        latents[piece] = np.stack(tokenizer.tokenize([*pixels[piece]], refine)).reshape(-1, tokenizer.width)
     return latents
 
 

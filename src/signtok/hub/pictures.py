@@ -1,10 +1,12 @@
 """Tokenizers of pictures as they are used: pictures in, one vector each out, and back."""
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from signtok.config import Config, LatentDiffusionDecoder, PictureConfig
+from signtok.config import Config, FlowDecoder, LatentDiffusionDecoder, LayerNormConfig, PictureConfig
 from signtok.data.batch import signed, unsigned
 from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
 from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
@@ -12,8 +14,8 @@ from signtok.tokenizer.picture_model import PictureModel
 
 
 class PictureTokens(PlacedArray):
-    """A latent, float32 (D,). `placement` is the size that its picture had; arrays without one come back as the square
-    that the tokenizer works on."""
+    """A latent, float32 (D,) or of a grid (y, x, D). `placement` is the size that its picture had; arrays without one
+    come back as the square that the tokenizer works on."""
 
     placement: PicturePlacement | None
 
@@ -36,7 +38,8 @@ class PictureTokenizer(Tokenizer):
         return cls(PictureModel(settings.tokenizer), settings, card)
 
     def tokenize(self, pictures: Arrays, refine: int | None = None) -> list[PictureTokens]:
-        """One vector float32 (D,) for each picture, the same whatever else is in the list.
+        """A latent float32 for each picture, (D,) or where the tokenizer has a grid (y, x, D): `shape`. It is the same
+        whatever else is in the list.
 
         pictures: uint8 (H, W, 3) of any size; the whole picture is fitted into the tokenizer's square, its shape kept,
             its edges repeated where it is not square.
@@ -74,12 +77,12 @@ class PictureTokenizer(Tokenizer):
             placement = getattr(latent, "placement", None)
             return unfit_picture(square, placement) if placement else square
 
-        return self.each(decode, "tokens", as_list(tokens, 1))
+        return self.each(decode, "tokens", as_list(tokens, len(self.shape)))
 
     def _check(self, latent: np.ndarray, what: str) -> np.ndarray:
         array = np.array(latent)
-        if array.shape != (self.width,) or array.dtype.kind != "f":
-            raise ValueError(f"{what}: expected float latents ({self.width},), got {array.dtype} {array.shape}")
+        if array.shape != self.shape or array.dtype.kind != "f":
+            raise ValueError(f"{what}: expected float latents {self.shape}, got {array.dtype} {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"{what}: the latent has infinite or missing numbers; encode the picture again")
         return array.astype(np.float32)
@@ -90,14 +93,25 @@ class PictureTokenizer(Tokenizer):
         return self.settings.tokenizer.size
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a latent: (D,), or (y, x, D) of a grid."""
+        return self.settings.tokenizer.shape
+
+    @property
     def width(self) -> int:
         """Numbers a picture."""
-        return self.settings.tokenizer.latent
+        return math.prod(self.shape)
 
     def identity(self) -> tuple[object, ...]:
         config = self.settings.tokenizer
-        beta = config.decoder.beta if isinstance(config.decoder, LatentDiffusionDecoder) else ()
-        return self.size, self.width, *beta
+        parts: list[object] = [self.size, self.width]
+        if isinstance(config.bottleneck, LayerNormConfig):
+            parts.append(config.bottleneck.kind)
+        if isinstance(config.decoder, LatentDiffusionDecoder):
+            parts += config.decoder.beta
+        if isinstance(config.decoder, FlowDecoder):
+            parts += [config.decoder.path, config.decoder.scale, config.decoder.predicts]
+        return tuple(parts)
 
     def info(self) -> Info:
         bits, refine = 16.0 * self.width, self.settings.tokenizer.refine

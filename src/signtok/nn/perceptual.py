@@ -5,6 +5,7 @@ authors' weights. The features of five layers are scaled to unit length at every
 weighted by channel, averaged over places and added up (equation 1).
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -53,13 +54,18 @@ class Lpips(nn.Module):
             raise ValueError(
                 f"LPIPS needs pictures of {self.smallest} pixels or more, got {height}x{width}: enlarge them"
             )
-        features = (torch.cat([x, y]) - self.mean) / self.deviation
         distance = x.new_zeros(len(x))
-        for stage, weights in zip(self.stages, self.channel_weights, strict=True):
-            features = stage(features)  # (2b, c, h', w')
-            before, after = _unit_length(features).chunk(2)
+        for before, after, weights in zip(self.features(x), self.features(y), self.channel_weights, strict=True):
             distance = distance + _average(torch.einsum("bchw,c->bhw", (before - after).square(), weights), where)
         return distance
+
+    def features(self, x: Float[Tensor, "b 3 h w"]) -> Iterator[Float[Tensor, "b _ _ _"]]:
+        """Of each layer, of unit length at each place. The two pictures apart: that of a loss which is given needs no
+        gradient, and together it would have one."""
+        h = (x - self.mean) / self.deviation
+        for stage in self.stages:
+            h = stage(h)
+            yield _unit_length(h)
 
 
 def _unit_length(features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures to one vector and back: the networks of paper 000."""
+"""Pictures to one vector and back: the networks of paper 000; and which network is meant."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from signtok.config import ConvolutionNet, LinearNet, Net
+from signtok.config import ConvolutionNet, GridNet, LinearNet, Net
+from signtok.nn.grid_nets import GridDown, GridUp
 
 Down = nn.Module
-"""(B, 3, S, S) in [-1, 1] to (B, D)."""
+"""(B, 3, S, S) in [-1, 1] to (B, *grid, D)."""
 Up = nn.Module
-"""(B, D) to (B, 3, S, S) in (-1, 1)."""
+"""(B, *grid, D) to (B, 3, S, S); a vector to (-1, 1), a grid to any numbers."""
 
 
 def build_down(net: Net, size: int, width: int) -> Down:
@@ -21,6 +22,8 @@ def build_down(net: Net, size: int, width: int) -> Down:
             return LinearDown(size, width)
         case ConvolutionNet():
             return ConvolutionDown(net, size, width)
+        case GridNet():
+            return GridDown(net, width)
 
 
 def build_up(net: Net, size: int, width: int) -> Up:
@@ -30,6 +33,8 @@ def build_up(net: Net, size: int, width: int) -> Up:
             return LinearUp(size, width)
         case ConvolutionNet():
             return ConvolutionUp(net, size, width)
+        case GridNet():
+            return GridUp(net, width)
 
 
 def squash(x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signtok.build import at_most, read_pictures
-from signtok.config import LatentDiffusionDecoder, PictureDecoder
+from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder
 from signtok.data.split import split_pictures
 from signtok.evaluation.run_pictures import evaluate_pictures, is_trained_on
 from signtok.evaluation.score import Score, table
@@ -52,7 +52,7 @@ somebody signs.
 REFINING = """Each latent is improved by {steps} steps of descent through the decoder, about three decodings each;
 `tok.tokenize(pictures, refine=0)` leaves them out and errs more."""
 
-NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "residual": "residual blocks"}
+NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "grid": "residual blocks at each scale"}
 
 
 def packaged_form(tokenizer: PictureTokenizer) -> PictureTokenizer:
@@ -110,6 +110,8 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
 
 
 def decoder_in_words(decoder: PictureDecoder) -> str:
+    if isinstance(decoder, FlowDecoder):
+        return f"{decoder.steps} steps of a flow through a U-Net"
     if isinstance(decoder, LatentDiffusionDecoder):
         return f"{decoder.steps} steps of diffusion in the latent, then {NETS[decoder.net.kind]}"
     return NETS[decoder.net.kind]

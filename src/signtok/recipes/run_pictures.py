@@ -17,7 +17,7 @@ from signtok.config import (
 )
 from signtok.data.generate import is_generated
 from signtok.data.picture_folder import PictureFile, list_pictures
-from signtok.recipes import image
+from signtok.recipes import grid, image
 from signtok.recipes.choices import PictureChoices
 
 PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
@@ -26,6 +26,10 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     image.asl_image_conv_two_heads,
     image.asl_image_ddpm,
     image.hands_conv,
+    grid.vae,
+    grid.gan_ae,
+    grid.swycc,
+    grid.eps_vae,
 )
 Chosen = TypeVar("Chosen", bound=Settings)
 PROTOCOLS = ("blocks", "tail", "paper")

@@ -37,9 +37,22 @@ class Identity(nn.Module):
         return h
 
 
+class LayerNorm(nn.Module):
+    """z = (h - mean) / deviation over each vector, so that noise of one size matters the same everywhere (DiTo, Chen et
+    al. 2025)."""
+
+    heads = 1
+
+    def forward(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Latent:
+        return Latent(self.encode(h, mask), None, h.new_zeros(()))
+
+    def encode(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
+        return nn.functional.layer_norm(h.float(), h.shape[-1:])
+
+
 class Gaussian(nn.Module):
     """z ~ N(mean, deviation^2), both from the encoder (Kingma and Welling 2014); its loss is the divergence from
-    N(0, 1) in nats, summed over the latent, averaged over rows. Tokens are the means."""
+    N(0, 1) in nats, summed over each vector and averaged over vectors. Tokens are the means."""
 
     heads = 2
 

@@ -1,4 +1,4 @@
-"""One vector back to a picture. A decoder owns its objective; nothing above it asks which kind it is."""
+"""A latent back to a picture. A decoder owns its objective; nothing above it asks which kind it is."""
 
 from typing import Protocol
 
@@ -7,60 +7,69 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from signtok.config import LatentDiffusionDecoder, PictureDecoder, PlainDecoder
+from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder, PlainDecoder
 from signtok.data.batch import PictureBatch
 from signtok.nn.picture_nets import build_up
+from signtok.tokenizer.adversary import Adversary
 from signtok.tokenizer.decoder import Logs
+from signtok.tokenizer.flow_decoder import Flow
+from signtok.tokenizer.perceptual import PER_UNIT, picture_loss
 
 
 class PictureDecoding(Protocol):
     """What a decoder of pictures does."""
 
-    def loss(self, z: Float[Tensor, "b d"], batch: PictureBatch) -> tuple[Tensor, Logs]: ...
+    def loss(self, z: Float[Tensor, "b *grid d"], batch: PictureBatch) -> tuple[Tensor, Logs]: ...
 
     def reconstruct(
-        self, z: Float[Tensor, "b d"], steps: int | None = None, generator: torch.Generator | None = None
+        self, z: Float[Tensor, "b *grid d"], steps: int | None = None, generator: torch.Generator | None = None
     ) -> Float[Tensor, "b 3 h w"]:
         """steps: of sampling, None as trained; generator: of the noise, on the CPU. A decoder without needs neither."""
         ...
 
-    def certain(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 h w"]:
+    def certain(self, z: Float[Tensor, "b *grid d"]) -> Float[Tensor, "b 3 h w"]:
         """What z is decoded to, with a gradient. Raises ValueError for a decoder that samples."""
         ...
 
 
-def build_picture_decoder(config: PictureDecoder, size: int, latent: int) -> "Plain | LatentDiffusion":
+def build_picture_decoder(
+    config: PictureDecoder, size: int, latent: int, stride: int
+) -> "Plain | LatentDiffusion | Flow":
+    """stride: pixels of a place of the latent's grid; all of them where it has none."""
     match config:
+        case FlowDecoder():
+            return Flow(config, latent, stride)
         case PlainDecoder():
             return Plain(config, size, latent)
         case LatentDiffusionDecoder():
             return LatentDiffusion(config, size, latent)
 
 
-def squared_error(x: Tensor, batch: PictureBatch) -> Tensor:
-    """Mean squared error of pictures in [0, 1], as it is reported; inside they are in [-1, 1]."""
-    return F.mse_loss(x.float(), batch.x) / 4
-
-
 class Plain(nn.Module):
-    """Paper 000: one network, squared error."""
+    """One network: squared error alone (paper 000), with LPIPS, and with a critic (VQGAN, Esser et al. 2021)."""
 
     def __init__(self, config: PlainDecoder, size: int, latent: int) -> None:
         super().__init__()
+        self.config = config
         self.net = build_up(config.net, size, latent)
+        self.adversary = Adversary(config.critic, 3, timed=False) if config.critic else None
 
-    def loss(self, z: Float[Tensor, "b d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
-        error = squared_error(self.net(z), batch)
-        return error, {"mse": error.detach()}
+    def loss(self, z: Float[Tensor, "b *grid d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
+        x = self.net(z)
+        loss, logs = picture_loss(self.config.perceptual, x, batch)
+        if self.adversary is not None:
+            more, judged = self.adversary.loss(batch.x, x.float())
+            loss, logs = loss + more / PER_UNIT, logs | judged
+        return loss, logs
 
     def reconstruct(
-        self, z: Float[Tensor, "b d"], steps: int | None = None, generator: torch.Generator | None = None
+        self, z: Float[Tensor, "b *grid d"], steps: int | None = None, generator: torch.Generator | None = None
     ) -> Float[Tensor, "b 3 h w"]:
         if steps is not None:
             raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
         return self.certain(z)
 
-    def certain(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 3 h w"]:
+    def certain(self, z: Float[Tensor, "b *grid d"]) -> Float[Tensor, "b 3 h w"]:
         return self.net(z).float()
 
 
@@ -113,9 +122,9 @@ class LatentDiffusion(nn.Module):
         noise_error = F.mse_loss(found, noise)
         alpha_bar = self.alpha_bar[t][:, None]
         clean = (noised - (1 - alpha_bar).sqrt() * found) / alpha_bar.sqrt()
-        error = squared_error(self.net(clean), batch)
+        error, logs = picture_loss(None, self.net(clean), batch)
         loss = error + self.config.noise_weight * noise_error
-        return loss, {"mse": error.detach(), "noise": noise_error.detach()}
+        return loss, logs | {"noise": noise_error.detach()}
 
     def reconstruct(
         self, z: Float[Tensor, "b d"], steps: int | None = None, generator: torch.Generator | None = None

@@ -1,0 +1,65 @@
+"""Tokenizers of pictures with a grid of latents: paper 001 (SWYCC), paper 003 (epsilon-VAE), and what both are compared
+with. All have one encoder and one rate, so that what differs is the decoder.
+
+    signtok train eps-vae --data FOLDER --split blocks --latent 4
+
+At 64 pixels and 4 numbers a place: 8 x 8 places, 48 times fewer numbers than the picture has. Sized for two cores.
+"""
+
+from signtok.config import (
+    CriticConfig,
+    FlowDecoder,
+    GaussianConfig,
+    GridNet,
+    NoBottleneck,
+    OptimConfig,
+    PerceptualConfig,
+    PictureBottleneck,
+    PictureConfig,
+    PictureDecoder,
+    PictureTokenizerConfig,
+    PlainDecoder,
+    TrainConfig,
+)
+
+NET = GridNet(channels=32, multipliers=(1, 2, 4), blocks=1, patch=2)
+KL = GaussianConfig()
+
+
+def vae() -> PictureConfig:
+    """The deterministic decoder: squared error and LPIPS, a divergence of next to no weight."""
+    return _tokenizer("vae", PlainDecoder(net=NET, perceptual=PerceptualConfig()))
+
+
+def gan_ae() -> PictureConfig:
+    """And with a critic of patches (VQGAN, Esser et al. 2021), which both papers are compared with."""
+    return _tokenizer("gan-ae", PlainDecoder(net=NET, perceptual=PerceptualConfig(), critic=CriticConfig()))
+
+
+def swycc() -> PictureConfig:
+    """Paper 001: D_initial makes a picture by squared error, D_refine one that looks right, by diffusion."""
+    decoder = FlowDecoder(
+        first=NET,
+        path="cosine",
+        scale=1.0,
+        predicts="data",
+        times="uniform",
+        spacing="even",
+        perceptual=PerceptualConfig(weight=0.1),
+        critic=None,
+    )
+    return _tokenizer("swycc", decoder, NoBottleneck())
+
+
+def eps_vae() -> PictureConfig:
+    """Paper 003: a rectified flow, given the latent, with LPIPS and a critic of its way."""
+    return _tokenizer("eps-vae", FlowDecoder())
+
+
+def _tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL) -> PictureConfig:
+    return PictureConfig(
+        name=name,
+        tokenizer=PictureTokenizerConfig(latent=4, encoder=NET, bottleneck=bottleneck, decoder=decoder),
+        optim=OptimConfig(learning_rate=2e-3),
+        train=TrainConfig(batch_size=16, max_steps=20_000),
+    )

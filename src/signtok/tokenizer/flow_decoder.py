@@ -1,0 +1,101 @@
+"""A latent to a picture by a flow from noise: papers 001 and 003. What the latent does not hold is drawn."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from signtok import flow
+from signtok.config import FlowDecoder
+from signtok.data.batch import PictureBatch
+from signtok.nn.grid_nets import GridUp
+from signtok.nn.unet import UNet
+from signtok.tokenizer.adversary import Adversary
+from signtok.tokenizer.decoder import Logs
+from signtok.tokenizer.perceptual import perceptual_loss, picture_loss
+
+DEVIATION = 0.5
+"""Of pictures in [-1, 1], about: what is noised is divided by the deviation that this leads to (Chen 2023)."""
+Picture = Float[Tensor, "b 3 h w"]
+Times = Float[Tensor, " b"]
+
+
+class Flow(nn.Module):
+    """stride: pixels of a place of the latent's grid; latent: numbers of a place.
+
+    The U-Net is given the noised picture and, channel by channel, the latent, its places enlarged to squares (paper
+    003), or the picture that D_initial made of it (paper 001).
+    """
+
+    def __init__(self, config: FlowDecoder, latent: int, stride: int) -> None:
+        super().__init__()
+        self.config, self.stride = config, stride
+        self.path = flow.Path(config.path, config.scale)
+        self.first = GridUp(config.first, latent) if config.first else None
+        self.net = UNet(config.net, 3 + (3 if self.first else latent))
+        self.adversary = Adversary(config.critic, 6, timed=True) if config.critic else None
+
+    def condition(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b c h w"]:
+        if self.first is not None:
+            return self.first(z)
+        return F.interpolate(z.permute(0, 3, 1, 2), scale_factor=float(self.stride), mode="nearest")
+
+    def look(self, x_t: Picture, t: Times, condition: Tensor) -> flow.Estimate:
+        """What the noised picture is taken for; in float32 but for the network."""
+        x_t = x_t.float()
+        given = x_t / flow.over(self.path.deviation(t, DEVIATION), x_t)
+        said = self.net(torch.cat([given, condition], 1), t).float()
+        return self.path.estimate(self.config.predicts, said, x_t, t)
+
+    def loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
+        """While training: of one look at a random time. In evaluation: of what is decoded, in as many steps as it will
+        be, for weights are chosen by what they are for."""
+        if not self.training:
+            return self.decoded_loss(z, batch)
+        x, condition = batch.x, self.condition(z)
+        t = self.draw_times(len(x)).to(x.device)
+        noise = torch.randn_like(x)
+        x_t = self.path.at(x, noise, t)
+        found = self.look(x_t, t, condition.detach() if self.first and self.config.stop_gradient else condition)
+        wanted, said = (
+            self.path.target(self.config.predicts, *pair, t) for pair in ((x, noise), (found.x, found.noise))
+        )
+        score = F.mse_loss(said, wanted)
+        loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / 4}
+        if self.first is not None:
+            error = F.mse_loss(condition.float(), x)
+            loss, logs["first"] = loss + error, error.detach() / 4
+        if self.config.perceptual:
+            seen = perceptual_loss(self.config.perceptual, found.x, x)
+            loss, logs["lpips"] = loss + self.config.perceptual.weight * seen, seen.detach()
+        if self.adversary is not None:
+            more, judged = self.adversary.loss(torch.cat([x, x_t], 1), torch.cat([found.x, x_t], 1), t)
+            loss, logs = loss + more, logs | judged
+        return loss, logs
+
+    def draw_times(self, count: int) -> Times:
+        return flow.uniform_times(count) if self.config.times == "uniform" else flow.logit_normal_times(count)
+
+    def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
+        return picture_loss(self.config.perceptual, self.reconstruct(z, generator=_seeded()), batch)
+
+    def reconstruct(
+        self, z: Float[Tensor, "b y x d"], steps: int | None = None, generator: torch.Generator | None = None
+    ) -> Picture:
+        """From the noise of `generator`, the same for every picture of the batch as it would be alone: drawn for one.
+
+        Raises ValueError for fewer than one step.
+        """
+        steps = self.config.steps if steps is None else steps
+        nodes = flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
+        condition = self.condition(z)
+        noise = torch.randn(1, 3, *condition.shape[2:], generator=generator)
+        noise = noise.to(z.device).expand(len(z), -1, -1, -1)
+        return flow.sample(lambda x_t, t: self.look(x_t, t, condition), self.path, noise, nodes).clamp(-1, 1)
+
+    def certain(self, z: Float[Tensor, "b y x d"]) -> Picture:
+        raise ValueError("this decoder samples, so no latent is the best one: encode with refine=0")
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

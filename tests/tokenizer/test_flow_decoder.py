@@ -1,0 +1,137 @@
+"""The decoders of papers 001 and 003: what they are given, what they learn, and what a perfect one does."""
+
+import pytest
+import torch
+
+from signtok.config import CriticConfig, FlowDecoder, GridNet, PerceptualConfig, UNetConfig
+from signtok.data.batch import PictureBatch
+from signtok.tokenizer.flow_decoder import Flow
+
+GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
+UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
+EPS = FlowDecoder(net=UNET, perceptual=None, critic=None)
+SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "predicts": "data", "spacing": "even", "scale": 1.0})
+both = pytest.mark.parametrize("config", [EPS, SWYCC], ids=["eps-vae", "swycc"])
+
+
+def build(config: FlowDecoder) -> Flow:
+    torch.manual_seed(0)
+    decoder = Flow(config, 5, 4)
+    for parameter in decoder.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return decoder
+
+
+def batch(rows: int = 3) -> PictureBatch:
+    x = torch.rand(rows, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return PictureBatch(x=x, label=torch.zeros(rows).long())
+
+
+def latents(rows: int = 3) -> torch.Tensor:
+    return torch.randn(rows, 4, 4, 5, generator=torch.Generator().manual_seed(2))
+
+
+def test_a_place_of_the_latent_lies_over_its_own_pixels():
+    z = torch.zeros(1, 4, 4, 5)
+    z[0, 1, 2, 3] = 1
+    seen = build(EPS).condition(z)[0]
+    assert seen.shape == (5, 16, 16)
+    assert seen[3, 4:8, 8:12].eq(1).all()
+    assert seen.sum() == 16
+
+
+@both
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_one_that_knows_the_picture_decodes_it_in_any_number_of_steps(config, steps, monkeypatch):
+    decoder, x = build(config).eval(), batch().x
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", x, x_t, t))
+    torch.testing.assert_close(decoder.reconstruct(latents(), steps), x, atol=1e-5, rtol=0)
+
+
+@both
+def test_the_score_of_one_that_knows_all_is_0(config, monkeypatch):
+    decoder, pictures = build(config).train(), batch()
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", pictures.x, x_t, t))
+    _, logs = decoder.loss(latents(), pictures)
+    assert logs["score"] < 1e-6
+    assert logs["mse"] < 1e-9
+
+
+@both
+def test_any_size_that_the_stride_divides(config):
+    z = torch.randn(1, 2, 6, 5)
+    assert build(config).eval().reconstruct(z).shape == (1, 3, 8, 24)
+
+
+def test_stop_gradient_keeps_the_first_picture_to_itself():
+    """D_initial then learns from its own squared error alone."""
+    gradients = []
+    for config in (SWYCC.model_copy(update={"stop_gradient": True}), SWYCC):
+        decoder = build(config).train()
+        torch.manual_seed(3)
+        decoder.loss(latents(), batch())[0].backward()
+        gradients.append(decoder.first.layers[0].weight.grad.clone())
+    decoder.zero_grad()
+    torch.nn.functional.mse_loss(decoder.first(latents()), batch().x).backward()
+    torch.testing.assert_close(gradients[0], decoder.first.layers[0].weight.grad)
+    assert not torch.allclose(gradients[0], gradients[1])
+
+
+def test_the_critic_judges_pairs_with_the_noised_picture(monkeypatch):
+    decoder = build(EPS.model_copy(update={"critic": CriticConfig(channels=8, layers=1, time=8)})).train()
+    seen = {}
+    monkeypatch.setattr(
+        decoder.adversary,
+        "loss",
+        lambda real, fake, t: (seen.update(real=real, fake=fake, t=t), (fake.sum() * 0, {}))[1],
+    )
+    pictures = batch()
+    decoder.loss(latents(), pictures)
+    torch.testing.assert_close(seen["real"][:, :3], pictures.x)
+    torch.testing.assert_close(seen["real"][:, 3:], seen["fake"][:, 3:])
+    assert not torch.allclose(seen["fake"][:, :3], pictures.x)
+    assert seen["fake"].requires_grad
+    assert ((seen["t"] > 0) & (seen["t"] < 1)).all()
+
+
+def test_in_evaluation_it_is_judged_by_what_it_decodes():
+    decoder, pictures = build(EPS).eval(), batch()
+    loss, logs = decoder.loss(latents(), pictures)
+    done = decoder.reconstruct(latents(), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(logs["mse"], (done - pictures.x).square().mean() / 4)
+    torch.testing.assert_close(loss, logs["mse"])
+
+
+def test_lpips_pulls_and_is_no_part_of_it():
+    pytest.importorskip("signtok.nn.perceptual")
+    decoder = build(EPS.model_copy(update={"perceptual": PerceptualConfig()})).train()
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    try:
+        _, logs = decoder.loss(torch.randn(2, 8, 8, 5), PictureBatch(x=x, label=torch.zeros(2).long()))
+    except ValueError as error:
+        pytest.skip(str(error))
+    assert logs["lpips"] > 0
+    assert not [name for name in decoder.state_dict() if "channel_weights" in name or "stages" in name]
+
+
+@both
+def test_it_learns(config):
+    """Smooth pictures, overfitted: a decoded one comes near."""
+    x = torch.nn.functional.interpolate(batch().x[..., :4, :4], 16, mode="bilinear")
+    pictures, z = PictureBatch(x=x, label=torch.zeros(3).long()), latents()
+    decoder = build(config)
+    before = error_of(decoder, z, x)
+    optimizer = torch.optim.Adam(decoder.train().parameters(), 5e-3)
+    for step in range(120):
+        torch.manual_seed(step)
+        loss, _ = decoder.loss(z, pictures)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert error_of(decoder, z, x) < 0.4 * before
+
+
+@torch.no_grad()
+def error_of(decoder: Flow, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    return (decoder.eval().reconstruct(z, generator=torch.Generator().manual_seed(0)) - x).square().mean()
