@@ -4,8 +4,8 @@
     python -m signtok.recipes.realism landmarks --data FOLDER --source letters_webcam --learn both
     python -m signtok.recipes.realism pictures --data FOLDER_OF_CLASS_FOLDERS
 
-A source is tested on its held-out part if the table of handshapes was fitted to it, else whole. With --learn real or
-both, frames of all other real sources are learnt from, alone or beside as many generated ones, in as many steps.
+A source is tested on its held-out part if the table of handshapes was fitted to it, else whole. With --learn real,
+both or first, frames of all other real sources are learnt from, alone, beside as many generated ones, or after them.
 """
 
 from collections import Counter
@@ -47,8 +47,9 @@ class Landmarks:
     data: Path
     source: str = "letters_webcam"
     handshapes: Path | None = None
-    learn: Literal["generated", "real", "both"] = "generated"
-    """What is learnt from: generated hands, all real sources but the one that is tested, or half of each."""
+    learn: Literal["generated", "real", "both", "first"] = "generated"
+    """What is learnt from: generated hands, all real sources but the one that is tested, half of each, or first
+    generated hands and then real ones, as long again."""
     signers: int = 1200
     seed: int = 0
 
@@ -147,26 +148,30 @@ def show(found: Tensor, data: Labelled, names: tuple[str, ...], title: str) -> N
     print("worst: " + ", ".join(f"{name} {each[name]:.2f}" for name in sorted(each, key=lambda n: each[n])[:8]))
 
 
-def training_frames(options: Landmarks, table: Handshapes) -> Labelled:
+def courses(options: Landmarks, table: Handshapes) -> list[Labelled]:
+    """What is learnt from, one after the other."""
+    count = options.signers * len(LETTERS) * AT_ONCE
     parts = []
     if options.learn != "real":
         parts.append(generated_frames(table, options.signers, options.seed))
     if options.learn != "generated":
-        count = options.signers * len(LETTERS) * AT_ONCE
         parts.append(real_training_frames(options.data, options.source, count, options.seed))
-    return Labelled(torch.cat([part.x for part in parts]), torch.cat([part.label for part in parts]))
+    if options.learn == "both":
+        return [Labelled(torch.cat([part.x for part in parts]), torch.cat([part.label for part in parts]))]
+    return parts
 
 
 def classify_landmarks(options: Landmarks) -> None:
     torch.manual_seed(options.seed)
     table = read_handshapes(options.handshapes) if options.handshapes else packaged_handshapes()
     seen = options.source in table.sources
-    train = training_frames(options, table)
-    x = features(train.x)
+    parts = [Labelled(features(part.x), part.label) for part in courses(options, table)]
+    x = torch.cat([part.x for part in parts])
     mean, spread = x.mean(0), x.std(0) + 1e-3
     model = nn.Sequential(nn.Linear(x.shape[1], 256), nn.SiLU(), nn.LayerNorm(256), nn.Linear(256, len(LETTERS)))
     steps = 6 * options.signers * len(LETTERS) * AT_ONCE // 256
-    trained(model, drawn(Labelled((x - mean) / spread, train.label), 256), steps)
+    for part in parts:
+        trained(model, drawn(Labelled((part.x - mean) / spread, part.label), 256), steps)
     test = real_frames(options.data, options.source, seen)
     with torch.no_grad():
         found = model((features(test.x) - mean) / spread).argmax(1)
