@@ -56,7 +56,9 @@ def shrink(config: LandmarkConfig) -> LandmarkConfig:
     """The same experiment with the same parts, 16 channels wide and one block deep."""
     tokenizer = config.tokenizer
     encoder = tokenizer.encoder.model_copy(update={"blocks": BLOCKS, "stem": _stem(tokenizer.encoder.stem)})
-    decoder = tokenizer.decoder.model_copy(update={"blocks": BLOCKS, "stem": _stem(tokenizer.decoder.stem)})
+    flow = tokenizer.decoder.flow and tokenizer.decoder.flow.model_copy(update={"blocks": BLOCKS})
+    changes = {"blocks": BLOCKS, "stem": _stem(tokenizer.decoder.stem), "flow": flow}
+    decoder = tokenizer.decoder.model_copy(update=changes)
     bottleneck = tokenizer.bottleneck
     if isinstance(bottleneck, ResidualVQConfig):
         bottleneck = bottleneck.model_copy(update={"codes": 32, "dim": 16})

@@ -41,9 +41,9 @@ def train(
              signtok train asl-image-conv --data asl_alphabet_train/ --size 64
 
     Args:
-        recipe: of landmarks: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper; of
-            pictures: hands-conv, asl-image-conv, asl-image-conv-two-heads, asl-image-ff, asl-image-ddpm; and with a
-            grid of latents vae, gan-ae, swycc, eps-vae.
+        recipe: of landmarks: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper, and
+            sign-rvq-flow; of pictures: hands-conv, asl-image-conv, asl-image-conv-two-heads, asl-image-ff,
+            asl-image-ddpm, and with a grid of latents vae, gan-ae, swycc, eps-vae.
         data: for pictures, a folder with a folder for each class. For landmarks, a folder with known sources
             (signtok.data.sources), or recordings of your own with their texts: a Kaggle folder, .pose or .npz files, a
             packed corpus. Single letters are composed into phrases, and generated signers spell along. "generated":

@@ -53,10 +53,12 @@ def to_sequence(recording: Recording, tokens: Tokens) -> TokenSequence:
     )
 
 
-def to_recording(tokenizer: LandmarkTokenizer, sequence: TokenSequence, codebooks: int | None) -> Recording:
+def to_recording(
+    tokenizer: LandmarkTokenizer, sequence: TokenSequence, codebooks: int | None, steps: int | None, seed: int
+) -> Recording:
     """The movement that a row of a token file stands for."""
     placement = Placement((sequence.mean_x, sequence.mean_y), (sequence.scale_x, sequence.scale_y), sequence.mirrored)
-    landmarks = tokenizer.detokenize([Tokens(sequence.ids, placement)], codebooks)[0]
+    landmarks = tokenizer.detokenize([Tokens(sequence.ids, placement)], codebooks, steps, seed)[0]
     return Recording(
         landmarks=landmarks,
         frame_numbers=sequence.frame_numbers,
@@ -133,15 +135,17 @@ def decode_file(path: Path, out: Path, name: str, codebooks: int | None, steps: 
         if codebooks is not None:
             raise ValueError(f"--codebooks: {tokenizer.name} has none; leave it out")
         return decode_pictures(tokenizer, path, out, steps, seed)
-    if steps is not None:
-        raise ValueError(f"--steps: {tokenizer.name} does not sample; leave it out")
-    return decode_recordings(discrete(tokenizer), path, out, codebooks)
+    return decode_recordings(discrete(tokenizer), path, out, codebooks, steps, seed)
 
 
-def decode_recordings(tokenizer: LandmarkTokenizer, path: Path, out: Path, codebooks: int | None) -> str:
+def decode_recordings(
+    tokenizer: LandmarkTokenizer, path: Path, out: Path, codebooks: int | None, steps: int | None, seed: int
+) -> str:
     sequences = read_tokens(path, tokenizer.fingerprint, tokenizer.name)
     check_output(out, (".npz", ".pose", *FILMS))
-    recordings = (to_recording(tokenizer, s, codebooks) for s in tqdm(sequences, desc="decode", disable=None))
+    recordings = (
+        to_recording(tokenizer, s, codebooks, steps, seed) for s in tqdm(sequences, desc="decode", disable=None)
+    )
     if out.suffix.lower() == ".npz":
         decoded = list(recordings)
         write_npz(out, decoded)
@@ -169,7 +173,7 @@ def _write_one(recording: Recording, out: Path) -> Path:
 def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageItem:
     """A recording before and after, with its tokens, what was read and the error."""
     tokens = tokenizer.tokenize([recording.landmarks])[0]
-    after = to_recording(tokenizer, to_sequence(recording, tokens), None)
+    after = to_recording(tokenizer, to_sequence(recording, tokens), None, None, 0)
     error = landmark_error(recording.landmarks, after.landmarks)
     bits = tokenizer.info().bits
     return PageItem(

@@ -22,7 +22,7 @@ def test_names_are_the_functions(recipe):
 
 
 def test_the_issues_recipes_are_there():
-    wanted = {"sign-continuous", "sign-rvq", "sign-rvq-ctc", "fingerspelling"}
+    wanted = {"sign-continuous", "sign-rvq", "sign-rvq-ctc", "sign-rvq-flow", "fingerspelling"}
     wanted |= {"sign-rvq-no-dropout", "sign-rvq-ctc-no-dropout"}
     wanted |= {"sign-continuous-paper", "sign-rvq-paper", "sign-rvq-ctc-paper"}
     assert {recipe().name for recipe in RECIPES} == wanted

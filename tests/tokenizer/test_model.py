@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from signtok.config import CorruptConfig
-from signtok.recipes.pose import sign_continuous, sign_rvq_ctc, sign_rvq_ctc_paper
+from signtok.recipes.pose import sign_continuous, sign_rvq_ctc, sign_rvq_ctc_paper, sign_rvq_flow
 from signtok.tokenizer.encoder import corrupt
 from signtok.tokenizer.model import windows
 from tiny import make_batch, padded, phrases, right_hand, seeded_model, seeded_tokenizer, shrink, without_corruption
 
-OURS, PAPER = shrink(sign_rvq_ctc()), shrink(sign_rvq_ctc_paper())
-recipes = pytest.mark.parametrize("config", [OURS, PAPER], ids=["ours", "paper"])
+OURS, PAPER, FLOW = shrink(sign_rvq_ctc()), shrink(sign_rvq_ctc_paper()), shrink(sign_rvq_flow())
+recipes = pytest.mark.parametrize("config", [OURS, PAPER, FLOW], ids=["ours", "paper", "flow"])
 
 
 def state_of(module):
@@ -39,6 +39,12 @@ def test_it_learns_one_batch():
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
+def by_place(x):
+    """Noise of a kind, the same for a frame whatever comes after it."""
+    frames = torch.arange(x.shape[1]).view(1, -1, 1, 1)
+    return torch.sin(12.9898 * frames + 78.233 * torch.arange(x.shape[2]).view(1, 1, -1, 1)).expand_as(x)
+
+
 @recipes
 @pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("noise", [0.0, 5.0])
@@ -46,6 +52,8 @@ def test_padding_does_not_matter(config, train, noise, monkeypatch):
     """To the loss, to any gradient and to what training keeps beside the weights."""
     # Switched off and not set to zero: how many random numbers it draws depends on the padding.
     monkeypatch.setattr("signtok.tokenizer.encoder.corrupt", lambda x, present, config: (x, present))
+    for draw in ("fresh_noise", "same_noise"):  # which depends on the padding too
+        monkeypatch.setattr(f"signtok.tokenizer.motion_flow.{draw}", by_place)
     # Few codes: with nearly one for each vector, rounding errors are all that is left over for the next codebook.
     few = config.tokenizer.bottleneck.model_copy(update={"codes": 4})
     tokenizer = config.tokenizer.model_copy(update={"bottleneck": few})

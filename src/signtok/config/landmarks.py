@@ -156,6 +156,17 @@ class ResidualVQConfig(Settings):
 Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kind")]
 
 
+class MotionFlowConfig(Settings):
+    """A rectified flow of what the plain decoder leaves out."""
+
+    blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
+    spread: float = Field(default=0.1, gt=0)
+    """About the deviation of what is left out, in normalised units: noise has 1 of it."""
+    steps: int = Field(default=3, ge=1)
+    """Of decoding, where nobody asks for another number."""
+    weight: float = Field(default=1.0, ge=0)
+
+
 class DecoderConfig(Settings):
     blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
     stem: Stem = HandStem()
@@ -164,6 +175,7 @@ class DecoderConfig(Settings):
     """Where SmoothL1 turns from square to absolute, in normalised units (1 in the paper)."""
     presence_weight: float = 0.5
     """Weight of the loss that tells which landmarks were seen; the convolution stem has no such head."""
+    flow: MotionFlowConfig | None = None
 
 
 class TokenizerConfig(Settings):

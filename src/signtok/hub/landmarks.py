@@ -57,16 +57,20 @@ class LandmarkTokenizer(Tokenizer):
         x, present, placement = normalise(landmarks, settings.normalise, settings.dominant)
         return Tokens(self.model.encode(self.tensor(x), self.tensor(present)).cpu().numpy(), placement)
 
-    def detokenize(self, tokens: Arrays, num_codebooks: int | None = None) -> list[Float[np.ndarray, "t 42 2"]]:
+    def detokenize(
+        self, tokens: Arrays, num_codebooks: int | None = None, steps: int | None = None, seed: int = 0
+    ) -> list[Float[np.ndarray, "t 42 2"]]:
         """Recordings float32 (T, 42, 2) in picture coordinates, NaN where the tokens say that no hand was seen.
 
         tokens: as `tokenize` gave them, or plain arrays of the same kind, which come out in the middle of the picture.
-        num_codebooks: use only the first so many (1 to Q). Raises ValueError for ids that this tokenizer does not have.
+        num_codebooks: use only the first so many (1 to Q).
+        steps, seed: of a decoder that samples (recipe sign-rvq-flow), None as it was trained, 0 for the mean.
+        Raises ValueError for ids that this tokenizer does not have, and for steps where its decoder does not sample.
         """
 
         def decode(array: np.ndarray, what: str) -> np.ndarray:
             placement = getattr(array, "placement", None) or MIDDLE_OF_PICTURE
-            out = self.model.decode(self._latent(array, num_codebooks, what))
+            out = self.model.decode(self._latent(array, num_codebooks, what), steps, seed)
             return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
 
         return self.each(decode, "tokens", as_list(tokens, 2))

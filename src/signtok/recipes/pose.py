@@ -13,6 +13,7 @@ from signtok.config import (
     DecoderConfig,
     EncoderConfig,
     LandmarkConfig,
+    MotionFlowConfig,
     NoBottleneck,
     OptimConfig,
     ResidualVQConfig,
@@ -35,6 +36,11 @@ def sign_rvq() -> LandmarkConfig:
 def sign_continuous() -> LandmarkConfig:
     """Without codes: what the same network can do when nothing is rounded."""
     return _tokenizer(sign_rvq_ctc(), "sign-continuous", bottleneck=NoBottleneck())
+
+
+def sign_rvq_flow() -> LandmarkConfig:
+    """`sign-rvq-ctc` with a flow that draws what its decoder leaves out: as smooth and as rough as real movement."""
+    return _tokenizer(sign_rvq_ctc(), "sign-rvq-flow", decoder=DecoderConfig(flow=MotionFlowConfig()))
 
 
 def sign_rvq_ctc_no_dropout() -> LandmarkConfig:

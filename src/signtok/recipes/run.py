@@ -22,6 +22,7 @@ RECIPES: tuple[Callable[[], LandmarkConfig], ...] = (
     pose.sign_rvq_ctc,
     pose.sign_rvq,
     pose.sign_continuous,
+    pose.sign_rvq_flow,
     pose.sign_rvq_ctc_no_dropout,
     pose.sign_rvq_no_dropout,
     pose.sign_rvq_ctc_paper,

@@ -4,13 +4,14 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from signtok.config import NoBottleneck, ResidualVQConfig, TokenizerConfig
+from signtok.config import DecoderConfig, NoBottleneck, ResidualVQConfig, TokenizerConfig
 from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 from signtok.tokenizer.encoder import Encoder
 from signtok.tokenizer.heads import CTCHead
+from signtok.tokenizer.motion_flow import MotionFlow
 from signtok.tokenizer.rvq import ResidualVQ
 
 
@@ -20,6 +21,12 @@ def build_bottleneck(config: NoBottleneck | ResidualVQConfig) -> Identity | Resi
             return Identity()
         case ResidualVQConfig():
             return ResidualVQ(config)
+
+
+def build_decoder(config: DecoderConfig) -> LandmarkDecoder | MotionFlow:
+    if config.flow is None:
+        return LandmarkDecoder(config, LANDMARKS)
+    return MotionFlow(config, config.flow, LANDMARKS)
 
 
 def windows(frames: int, window: int, margin: int) -> list[tuple[slice, slice]]:
@@ -46,7 +53,7 @@ class TokenizerModel(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder, LANDMARKS)
         self.bottleneck = build_bottleneck(config.bottleneck)
-        self.decoder = LandmarkDecoder(config.decoder, LANDMARKS)
+        self.decoder = build_decoder(config.decoder)
         self.head = CTCHead(config.head) if config.ctc_weight > 0 else None
 
     def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
@@ -80,11 +87,16 @@ class TokenizerModel(nn.Module):
         return self.bottleneck.encode(h, torch.ones(h.shape[:2], dtype=torch.bool, device=h.device))[0]
 
     @torch.inference_mode()
-    def decode(self, z: Float[Tensor, "t d"]) -> Reconstruction:
-        """One sequence of latents to coordinates (T, K, 2) and presence (T, K)."""
+    def decode(self, z: Float[Tensor, "t d"], steps: int | None = None, seed: int = 0) -> Reconstruction:
+        """One sequence of latents to coordinates (T, K, 2) and presence (T, K).
+
+        steps, seed: of a decoder that samples; the noise is drawn for all frames at once, whatever the windows.
+        Raises ValueError for steps where it does not, and below 0.
+        """
         assert not self.training, "decode in evaluation mode: model.eval()"
         cuts = windows(len(z), self.config.window, self.config.margin)
-        parts = [(self.decoder.reconstruct(z[None, look]), keep) for look, keep in cuts]
+        noise = torch.randn(1, len(z), LANDMARKS, 2, generator=torch.Generator().manual_seed(seed)).to(z.device)
+        parts = [(self.decoder.reconstruct(z[None, look], None, steps, noise[:, look]), keep) for look, keep in cuts]
         return Reconstruction(
             torch.cat([part.x[0, keep] for part, keep in parts]),
             torch.cat([part.present[0, keep] for part, keep in parts]),

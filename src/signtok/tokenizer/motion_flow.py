@@ -1,0 +1,88 @@
+"""Codes of movement back to landmarks by a flow: what the plain decoder leaves out is drawn (DisCoRD, Cho et al. 2024,
+and D_initial and D_refine of paper 001).
+
+The plain decoder gives the mean of all hands that the codes may stand for, smoother than any of them. A rectified flow,
+given the codes and that mean, draws the difference.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from signtok import flow
+from signtok.config import DecoderConfig, MotionFlowConfig
+from signtok.data.batch import LandmarkBatch
+from signtok.nn.squeezeformer import Mask, Squeezeformer
+from signtok.nn.unet import fourier
+from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
+
+Motion = Float[Tensor, "b t k 2"]
+PATH = flow.Path("rectified")
+
+
+class MotionFlow(nn.Module):
+    """A Squeezeformer of the noised difference, the plain decoder's landmarks, the codes' vectors and the time."""
+
+    def __init__(self, config: DecoderConfig, settings: MotionFlowConfig, landmarks: int) -> None:
+        super().__init__()
+        self.settings, dim = settings, settings.blocks.dim
+        self.first = LandmarkDecoder(config, landmarks)
+        self.enter = nn.Linear(4 * landmarks + config.blocks.dim, dim)
+        self.time = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.blocks = Squeezeformer(settings.blocks)
+        self.leave = nn.Linear(dim, 2 * landmarks)
+        nn.init.zeros_(self.leave.weight)
+
+    def look(self, x_t: Motion, t: Float[Tensor, " b"], z: Tensor, first: Motion, mask: Mask) -> flow.Estimate:
+        """What the noised difference is taken for; in float32 but for the network."""
+        h = self.enter(torch.cat([x_t.flatten(2), first.flatten(2), z], -1))
+        h = self.blocks(h + self.time(fourier(t, h.shape[-1]))[:, None], mask)
+        return PATH.estimate("velocity", self.leave(h).float().view_as(x_t), x_t, t)
+
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+        """The plain decoder's, and while training the squared error of the velocity over landmarks that were seen,
+        averaged over them. The codes learn from the plain decoder alone: the flow takes them as they are.
+
+        In evaluation the loss is that of what is decoded.
+        """
+        if not self.training:
+            x, presence = self.decoded(z, batch.mask, None, same_noise(batch.x))
+            return self.first.loss_of(x, presence, batch)
+        x, presence = self.first(z, batch.mask)
+        loss, logs = self.first.loss_of(x, presence, batch)
+        first, seen = x.detach().float(), (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
+        rest = (batch.x - first) / self.settings.spread * seen
+        t, noise = flow.logit_normal_times(len(rest)).to(rest.device), fresh_noise(rest)
+        found = self.look(PATH.at(rest, noise, t), t, z.detach(), first, batch.mask)
+        wrong = PATH.target("velocity", found.x - rest, found.noise - noise, t)
+        score = (wrong.square() * seen).sum() / (2 * seen.sum())
+        return loss + self.settings.weight * score, logs | {"score": score.detach()}
+
+    def decoded(
+        self, z: Float[Tensor, "b t d"], mask: Mask, steps: int | None, noise: Motion
+    ) -> tuple[Motion, Tensor | None]:
+        x, presence = self.first(z, mask)
+        first = x.float()
+        nodes = flow.reversed_log_spacing(self.settings.steps if steps is None else steps)
+        rest = flow.sample(lambda x_t, t: self.look(x_t, t, z, first, mask), PATH, noise, nodes)
+        return first + self.settings.spread * rest, presence
+
+    def reconstruct(
+        self, z: Float[Tensor, "b t d"], mask: Mask = None, steps: int | None = None, noise: Motion | None = None
+    ) -> Reconstruction:
+        """steps: 0 leaves the difference out. Raises ValueError for fewer."""
+        if steps == 0:
+            return self.first.reconstruct(z, mask)
+        if noise is None:
+            noise = same_noise(z.new_empty(*z.shape[:2], self.leave.out_features // 2, 2))
+        return self.first.as_reconstruction(*self.decoded(z, mask, steps, noise))
+
+
+def fresh_noise(x: Motion) -> Motion:
+    return torch.randn_like(x)
+
+
+def same_noise(x: Motion) -> Motion:
+    """That of seed 0, the same for every row."""
+    one = torch.randn(1, *x.shape[1:], generator=torch.Generator().manual_seed(0))
+    return one.to(x.device).expand_as(x)

@@ -1,0 +1,96 @@
+"""A flow over what a decoder of landmarks leaves out: the mean stays, and what is drawn is like what is missing."""
+
+import numpy as np
+import pytest
+import torch
+
+from signtok import flow
+from signtok.recipes.pose import sign_rvq_ctc, sign_rvq_flow
+from signtok.tokenizer.motion_flow import PATH
+from tiny import make_batch, right_hand, seeded_model, seeded_tokenizer, shrink, without_corruption
+
+FLOW = shrink(sign_rvq_flow())
+
+
+def test_steps_and_seeds():
+    tok = seeded_tokenizer(FLOW)
+    torch.nn.init.normal_(tok.model.decoder.leave.weight)
+    ids = tok.tokenize([right_hand(30).landmarks])
+    one, again, other = (tok.detokenize(ids, seed=seed)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert np.nanmax(np.abs(one - other)) > 1e-4
+    assert np.nanmax(np.abs(one - tok.detokenize(ids, steps=1)[0])) > 1e-4
+    with pytest.raises(ValueError, match="steps=-1: give at least 1"):
+        tok.detokenize(ids, steps=-1)
+    with pytest.raises(ValueError, match="does not sample"):
+        seeded_tokenizer(shrink(sign_rvq_ctc())).detokenize(ids, steps=3)
+
+
+def test_no_steps_give_the_plain_decoders_mean():
+    tok = seeded_tokenizer(FLOW)
+    ids = tok.tokenize([right_hand(30).landmarks])
+    z = tok.model.from_ids(torch.from_numpy(np.array(ids[0])))
+    plain = tok.model.decoder.first.reconstruct(z[None]).x[0]
+    torch.testing.assert_close(tok.model.decode(z, steps=0).x, plain)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_one_that_knows_what_is_left_out_gives_it_back(steps, monkeypatch):
+    model, batch = seeded_model(FLOW.tokenizer).eval(), make_batch(FLOW.tokenizer)
+    decoder = model.decoder
+    z = torch.randn(len(batch), batch.x.shape[1], 16)
+    rest = (batch.x - decoder.first(z, batch.mask)[0]) / decoder.settings.spread
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, *_: PATH.estimate("data", rest, x_t, t))
+    found = decoder.reconstruct(z, batch.mask, steps).x
+    torch.testing.assert_close(found, batch.x, atol=1e-4, rtol=0)
+
+
+def test_codes_do_not_learn_from_the_flow():
+    """Nor does the plain decoder: they get the same gradients with a flow of any weight."""
+    gradients = []
+    for weight in (0.0, 10.0):
+        settings = FLOW.tokenizer.decoder.flow.model_copy(update={"weight": weight})
+        decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
+        config = without_corruption(FLOW.tokenizer).model_copy(update={"decoder": decoder})
+        model, batch = seeded_model(config), make_batch(config)
+        torch.nn.init.normal_(model.decoder.leave.weight)
+        torch.manual_seed(3)
+        loss, _ = model.loss(batch)
+        loss.backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    flowing = {name for name in gradients[0] if name.startswith("decoder.") and not name.startswith("decoder.first")}
+    assert any(gradients[1][name].any() for name in flowing)
+    for name in gradients[0].keys() - flowing:
+        torch.testing.assert_close(gradients[0][name], gradients[1][name])
+
+
+def test_unseen_landmarks_are_not_learnt():
+    model, batch = seeded_model(without_corruption(FLOW.tokenizer)), make_batch(FLOW.tokenizer)
+    scores = []
+    for filling in (0.0, 1e3):
+        torch.manual_seed(3)
+        x = torch.where((batch.present & batch.mask[..., None])[..., None], batch.x, filling)
+        scores.append(float(_score(model.decoder, x, batch)))
+    assert scores[0] == pytest.approx(scores[1])
+
+
+def _score(decoder, x, batch):
+    z = torch.zeros(len(batch), batch.x.shape[1], 16)
+    _, logs = decoder.train().loss(z, type(batch)(**{**vars(batch), "x": x}))
+    return logs["score"]
+
+
+def test_what_is_drawn_spreads_as_what_is_left_out_does(monkeypatch):
+    """With the best estimate for normal differences of deviation 0.5; of fifty steps the last is still too long."""
+    model = seeded_model(FLOW.tokenizer).eval()
+    decoder = model.decoder
+
+    def best(x_t, t, *_):
+        alpha, sigma = PATH.weights(flow.over(t, x_t))
+        return PATH.estimate("data", alpha * 0.25 * x_t / (alpha**2 * 0.25 + sigma**2), x_t, t)
+
+    monkeypatch.setattr(decoder, "look", best)
+    z = torch.zeros(1, 200, 16)
+    with torch.no_grad():
+        drawn = decoder.reconstruct(z, steps=600).x - decoder.first.reconstruct(z).x
+    assert float(drawn.std()) == pytest.approx(0.5 * decoder.settings.spread, rel=0.1)
