@@ -18,6 +18,8 @@ from signtok.hub import LandmarkTokenizer
 
 PHRASES = 200
 SEED = 20241112
+TESTED = ComposeConfig(double=0.06)
+"""How the phrases are composed that are read: the same ones, whatever training is composed of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str) -> S
     scores = movement_scores(encode_all(tokenizer, takes, f"{source}|{part}|takes"))
     if not any(recording.text for recording in recordings):
         return SourceTest(f"{source}, {part}", scores, None)
-    phrases = compose_phrases(make_bank(recordings), PHRASES, SEED, ComposeConfig())
+    phrases = compose_phrases(make_bank(recordings), PHRASES, SEED, TESTED)
     composed = encode_all(tokenizer, phrases, f"{source}|{part}|composed:{PHRASES}|seed:{SEED}")
     if tokenizer.model.head is not None:
         scores = reading_scores(composed) + scores
