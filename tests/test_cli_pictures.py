@@ -199,6 +199,7 @@ def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, messa
     ("arguments", "message"),
     [
         (("asl-image-conv", "--split", "paper", "--size", 20), "use a multiple of 8"),
+        (("eps-vae", "--split", "paper", "--size", 20), "cannot be halved so often: use a multiple of 8"),
         (("asl-image-conv", "--split", "thirds"), "--split thirds: give one of blocks, tail, paper"),
         (("asl-image-conv", "--split", "tail"), "numbered in the order of a video"),
         (("asl-image-conv", "--split", "paper", "--timesteps", 50), "--timesteps is for asl-image-ddpm"),

@@ -130,6 +130,14 @@ def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_pat
     assert "give 0 to that" in ended.err
 
 
+def test_steps_of_one_that_does_not_sample_are_refused_before_the_work(run_of, pictures, run, monkeypatch):
+    folder = run_of(pictures)
+    monkeypatch.setattr(PictureTokenizer, "tokenize", lambda *_: pytest.fail("minutes of encoding"))
+    ended = run("evaluate", folder, "--steps", "3")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "does not sample; leave steps out" in ended.err
+
+
 def test_pixels_alone_ask_no_network(run_of, pictures, run, monkeypatch):
     folder = run_of(pictures)
     monkeypatch.setattr(run_pictures, "perceptual_scores", lambda *_: pytest.fail("a network was asked"))

@@ -98,6 +98,7 @@ def reconstruct_all(
     """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
+    tokenizer.detokenize([np.zeros(tokenizer.shape, np.float32)], steps)  # what it refuses, before minutes of encoding
     latents, after = encode_all(tokenizer, pixels, refine), np.empty_like(pixels)
     for piece in _pieces(len(pixels), "decode"):
         after[piece] = np.stack(tokenizer.detokenize([*latents[piece].reshape(-1, *tokenizer.shape)], steps))

@@ -99,8 +99,11 @@ def checked(settings: Chosen, changes: dict[str, object]) -> Chosen:
         return type(settings).model_validate({**dict(settings), **changes})
     except ValidationError as error:
         first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # of several settings together
+            raise ValueError(message) from None
         option = str(first["loc"][0]).replace("_", "-")
-        raise ValueError(f"--{option} {first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        raise ValueError(f"--{option} {first['input']}: {message[0].lower()}{message[1:]}") from None
 
 
 def with_timesteps(config: PictureTokenizerConfig, steps: int) -> PictureTokenizerConfig:
