@@ -54,7 +54,11 @@ def to_sequence(recording: Recording, tokens: Tokens) -> TokenSequence:
 
 
 def to_recording(
-    tokenizer: LandmarkTokenizer, sequence: TokenSequence, codebooks: int | None, steps: int | None, seed: int
+    tokenizer: LandmarkTokenizer,
+    sequence: TokenSequence,
+    codebooks: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
 ) -> Recording:
     """The movement that a row of a token file stands for."""
     placement = Placement((sequence.mean_x, sequence.mean_y), (sequence.scale_x, sequence.scale_y), sequence.mirrored)
@@ -173,7 +177,7 @@ def _write_one(recording: Recording, out: Path) -> Path:
 def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageItem:
     """A recording before and after, with its tokens, what was read and the error."""
     tokens = tokenizer.tokenize([recording.landmarks])[0]
-    after = to_recording(tokenizer, to_sequence(recording, tokens), None, None, 0)
+    after = to_recording(tokenizer, to_sequence(recording, tokens))
     error = landmark_error(recording.landmarks, after.landmarks)
     bits = tokenizer.info().bits
     return PageItem(

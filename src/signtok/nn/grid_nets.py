@@ -11,9 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import GridNet
-
-GROUPS = 8
-Map = Float[Tensor, "b _ _ _"]
+from signtok.nn.maps import GROUPS, Map, check_sides
 
 
 class Block(nn.Module):
@@ -57,9 +55,7 @@ class GridDown(nn.Module):
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b y x d"]:
         """Raises ValueError for a height or width that is no multiple of the stride."""
-        if any(side % self.net.stride for side in x.shape[2:]):
-            height, width = x.shape[2:]
-            raise ValueError(f"pictures of {height} x {width}: the net takes multiples of {self.net.stride}; pad them")
+        check_sides(x, self.net.stride)
         return self.layers(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
 
 

@@ -6,10 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import CriticConfig
-from signtok.nn.unet import fourier
-
-GROUPS = 8
-Map = Float[Tensor, "b _ _ _"]
+from signtok.nn.maps import GROUPS, Map, fourier
 
 
 class TimedNorm(nn.Module):

@@ -1,17 +1,13 @@
 """The U-Net of ADM (Dhariwal and Nichol 2021), as paper 003 decodes with it: a noised picture and what it is
 conditioned on, channel by channel, and a time; a picture out."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import UNetConfig
-
-GROUPS = 8
-Map = Float[Tensor, "b _ _ _"]
+from signtok.nn.maps import GROUPS, Map, check_sides, fourier
 
 
 def zero(layer: nn.Conv2d) -> nn.Conv2d:
@@ -20,13 +16,6 @@ def zero(layer: nn.Conv2d) -> nn.Conv2d:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
-
-
-def fourier(t: Float[Tensor, " b"], width: int) -> Float[Tensor, "b width"]:
-    """cos and sin of 1000 t at frequencies from 1 down to 1/10,000 (Vaswani et al. 2017)."""
-    frequency = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=t.device) / (width // 2))
-    phase = 1000 * t.float()[:, None] * frequency
-    return torch.cat([phase.cos(), phase.sin()], 1)
 
 
 class ResidualBlock(nn.Module):
@@ -133,10 +122,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Map, t: Float[Tensor, " b"]) -> Map:
         """Raises ValueError for a height or width that is no multiple of the stride."""
-        if any(side % self.config.stride for side in x.shape[2:]):
-            raise ValueError(
-                f"pictures of {x.shape[2]} x {x.shape[3]}: the U-Net takes multiples of {self.config.stride}; pad them"
-            )
+        check_sides(x, self.config.stride)
         time = self.time(fourier(t, self.config.channels))
         x = self.enter(F.pixel_unshuffle(x, self.config.patch).contiguous(memory_format=torch.channels_last))
         left = [x]

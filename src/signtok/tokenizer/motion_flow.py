@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from signtok import flow
 from signtok.config import DecoderConfig, MotionFlowConfig
 from signtok.data.batch import LandmarkBatch
+from signtok.nn.maps import fourier
 from signtok.nn.squeezeformer import Mask, Squeezeformer
-from signtok.nn.unet import fourier
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 
 Motion = Float[Tensor, "b t k 2"]
