@@ -113,7 +113,13 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
             "tokenizer": config.tokenizer.model_copy(update={"ctc_weight": 1.0, "head": linear}),
             "optim": config.optim.model_copy(update={"learning_rate": 1e-2}),
             "train": config.train.model_copy(
-                update={"max_steps": max_steps, "max_minutes": None, "precision": "fp32", "batch_size": 32}
+                update={
+                    "max_steps": max_steps,
+                    "max_minutes": None,
+                    "start": None,
+                    "precision": "fp32",
+                    "batch_size": 32,
+                }
             ),
         }
     )
