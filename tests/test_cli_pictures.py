@@ -11,10 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from signtok.config import ConvolutionNet, PictureConfig, PictureTokenizerConfig, PlainDecoder
+from signtok.config import (
+    ConvolutionNet,
+    FSQConfig,
+    GaussianConfig,
+    GridNet,
+    PictureConfig,
+    PictureTokenizerConfig,
+    PlainDecoder,
+)
 from signtok.hub import PictureTokenizer, load
 from signtok.tokenizer.picture_model import PictureModel
-from signtok.tokens import LatentWriter, PictureLatent, TokenWriter, read_latents
+from signtok.tokens import LatentKind, LatentWriter, PictureLatent, TokenWriter, read_latents
 
 NET = ConvolutionNet(channels=(8, 16))
 
@@ -39,6 +47,21 @@ def shelf(tmp_path_factory):
             picture = rng.integers(0, 256, shape, dtype=np.uint8)
             Image.fromarray(picture).save(folder / "set" / label / f"{label}{number}.png")
     (folder / "set" / "A" / "A9.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+@pytest.fixture(
+    scope="module", params=[GaussianConfig(), FSQConfig(levels=(8, 6, 5), codebooks=2)], ids=["numbers", "ids"]
+)
+def grid(request, tmp_path_factory):
+    """A tokenizer with a grid of places of 4 x 4 pixels."""
+    torch.manual_seed(0)
+    net = GridNet(channels=16, multipliers=(1, 2), blocks=1, patch=2)
+    config = PictureTokenizerConfig(
+        size=16, latent=6, encoder=net, bottleneck=request.param, decoder=PlainDecoder(net=net)
+    )
+    folder = tmp_path_factory.mktemp("grid")
+    PictureTokenizer(PictureModel(config), PictureConfig(name="grid", tokenizer=config)).save_pretrained(folder)
     return folder
 
 
@@ -102,12 +125,43 @@ def test_killed_while_encoding(shelf, run, tmp_path):
     assert list(out.parent.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("more", [(), ("--full-size",)], ids=["fitted", "full-size"])
+def test_a_grid_there_and_back(grid, shelf, run, tmp_path, more):
+    tokens, back = tmp_path / "t.parquet", tmp_path / "back"
+    ended = run("encode", shelf / "set", "--out", tokens, "--tokenizer", grid, *more)
+    ids = load(grid).codes > 0
+    what = "2 ids of 240" if ids else "6 numbers"
+    whole = f"{'32 ids of 240, 253' if ids else '96 numbers, 1,536'} bits a picture"
+    assert (ended.code, f"{what} for 4 x 4 pixels" if more else whole) == (
+        0,
+        ended.out.split(" pictures, ")[1].split(";")[0],
+    )
+    grids = {row.name: row.latent.shape[:2] for row in read_latents(tokens)}
+    assert grids["A/A1.png"] == ((6, 8) if more else (4, 4))
+    assert run("decode", tokens, "--out", back, "--tokenizer", grid).code == 0
+    for path in (back / "A").iterdir():
+        with Image.open(path) as after, Image.open(shelf / "set" / "A" / path.name) as before:
+            assert after.size == before.size
+
+
+def test_full_size_is_for_a_grid(shelf, run, tmp_path):
+    ended = run("encode", shelf / "set", "--out", tmp_path / "t.parquet", "--tokenizer", shelf / "tok", "--full-size")
+    assert (ended.code, list(tmp_path.glob("t*"))) == (2, [])
+    assert "tiny knows 16 x 16 pixels alone" in ended.err
+
+
+def test_ids_are_whole_numbers(grid, shelf, run, tmp_path):
+    ended = run("encode", shelf / "set", "--out", tmp_path / "t.parquet", "--tokenizer", grid, "--bits", "32")
+    assert ended.code == (2 if load(grid).codes else 0)
+    assert ("leave it out" in ended.err) == bool(load(grid).codes)
+
+
 def test_names_in_a_token_file_lead_nowhere(shelf, run, tmp_path):
     tok = load(shelf / "tok")
     path = tmp_path / "t.parquet"
-    with LatentWriter(path, tok.name, tok.fingerprint, 6) as writer:
+    with LatentWriter(path, tok.name, tok.fingerprint, LatentKind(6)) as writer:
         for name, label in (("../../evil.png", ".."), ("/etc/evil.png", "/etc"), ("", ""), ("x/evil.png", "..")):
-            writer.write(PictureLatent(np.zeros(6, np.float32), 4, 4, name, label))
+            writer.write(PictureLatent(np.zeros((1, 1, 6), np.float32), 4, 4, name, label))
     ended = run("decode", path, "--out", tmp_path / "out", "--tokenizer", shelf / "tok")
     assert (ended.code, ended.err) == (0, "")
     written = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png"))
@@ -182,7 +236,7 @@ def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, messa
     with TokenWriter("landmarks.parquet", "signs", "0" * 12, 4, 8):
         pass
     tok = load(shelf / "tok")
-    with LatentWriter("tokens.parquet", tok.name, tok.fingerprint, 6):
+    with LatentWriter("tokens.parquet", tok.name, tok.fingerprint, LatentKind(6)):
         pass
     verb, *rest = arguments
     chosen = [shelf / "tok", *rest] if verb == "evaluate" else [*rest, "--tokenizer", shelf / "tok"]

@@ -8,18 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from signtok.tokens import LatentWriter, PictureLatent, TokenWriter, read_latents, read_tokens
+from signtok.tokens import LatentKind, LatentWriter, PictureLatent, TokenWriter, read_latents, read_tokens
 
 FINGERPRINT = "0123456789ab"
 
 
 def row(latent=(0.5, -1.0, 2.0), **changes) -> PictureLatent:
     facts = {"height": 3, "width": 4, "name": "A/A1.jpg", "label": "A", "source": "s", "licence": "CC0"}
-    return PictureLatent(np.asarray(latent, np.float32), **{**facts, **changes})
+    tokens = np.asarray(latent, np.float32)
+    return PictureLatent(tokens if tokens.ndim == 3 else tokens[None, None], **{**facts, **changes})
 
 
-def write(path, *rows, bits=16, numbers=3):
-    with LatentWriter(path, "hands-conv", FINGERPRINT, numbers, bits) as writer:
+def write(path, *rows, bits=16, numbers=3, codes=0):
+    with LatentWriter(path, "hands-conv", FINGERPRINT, LatentKind(numbers, codes, bits)) as writer:
         for one in rows:
             writer.write(one)
 
@@ -34,10 +35,43 @@ def test_round_trip(tmp_path_factory, latents, label):
     path = tmp_path_factory.mktemp("latents") / "t.parquet"
     write(path, *(row(latent, label=label, height=i + 1) for i, latent in enumerate(latents)))
     back = list(read_latents(path, FINGERPRINT, "hands-conv"))
-    np.testing.assert_array_equal([one.latent for one in back], latents)
+    np.testing.assert_array_equal([one.latent[0, 0] for one in back], latents)
     assert [one.height for one in back] == [*range(1, len(latents) + 1)]
     facts = {(one.width, one.name, one.label, one.source, one.licence) for one in back}
     assert facts == {(4, "A/A1.jpg", label, "s", "CC0")}
+
+
+@pytest.mark.parametrize("codes", [0, 240])
+def test_grids_of_several_sizes(tmp_path, codes):
+    """Ids come back as whole numbers; a picture at its own resolution says so."""
+    rng, dtype = np.random.default_rng(0), np.int64 if codes else np.float32
+    grids = [rng.integers(0, 240, (y, x, 3)).astype(dtype) for y, x in ((8, 8), (1, 30), (13, 2))]
+    rows = [PictureLatent(grid, height=5, width=6, fitted=i != 1) for i, grid in enumerate(grids)]
+    write(tmp_path / "t.parquet", *rows, codes=codes)
+    back = list(read_latents(tmp_path / "t.parquet"))
+    assert [one.latent.dtype for one in back] == [dtype] * 3
+    for one, grid in zip(back, grids, strict=True):
+        np.testing.assert_array_equal(one.latent, grid)
+    assert [one.fitted for one in back] == [True, False, True]
+
+
+def test_ids_that_are_none(tmp_path):
+    for bad, message in (([240], "ids from 240 to 240, expected 0 to 239"), ([-1], "ids from -1 to -1")):
+        with pytest.raises(ValueError, match=message):
+            write(tmp_path / "t.parquet", PictureLatent(np.array([[bad]]), 1, 1), codes=240, numbers=1)
+    with pytest.raises(ValueError, match="expected 1 ids a place, got float32"):
+        write(tmp_path / "t.parquet", row([[[1.0]]]), codes=240, numbers=1)
+
+
+@pytest.mark.parametrize(("column", "value"), [("high", 2), ("wide", 0), ("high", -1)])
+def test_a_grid_that_its_numbers_do_not_fill(tmp_path, column, value):
+    path = tmp_path / "t.parquet"
+    write(path, row())
+    table = pq.read_table(path)
+    at = table.schema.get_field_index(column)
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array([value], pa.int32())), path)
+    with pytest.raises(ValueError, match=r"t\.parquet: tokens of 'A/A1\.jpg': 3 for .* places of 3; encode again"):
+        list(read_latents(path))
 
 
 def test_float32_keeps_every_bit_and_float16_the_nearest(tmp_path):
@@ -109,6 +143,6 @@ def test_numbers_that_a_file_should_not_hold(tmp_path):
     write(path, row(), bits=32)
     table = pq.read_table(path)
     nan = pa.array([[1.0, float("nan"), 0.0]], table.schema.field("latent").type)
-    pq.write_table(table.set_column(6, table.schema.field("latent"), nan), path)
+    pq.write_table(table.set_column(table.schema.get_field_index("latent"), table.schema.field("latent"), nan), path)
     with pytest.raises(ValueError, match=r"t\.parquet: tokens of 'A/A1\.jpg': expected 3 finite numbers"):
         list(read_latents(path))

@@ -8,6 +8,7 @@ import signtok
 from signtok.config import (
     ConvolutionNet,
     FlowDecoder,
+    FSQConfig,
     GaussianConfig,
     GridNet,
     LatentDiffusionDecoder,
@@ -16,6 +17,7 @@ from signtok.config import (
     PictureConfig,
     PictureTokenizerConfig,
     PlainDecoder,
+    ResidualVQConfig,
     UNetConfig,
 )
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load, load_landmark_tokenizer
@@ -41,14 +43,22 @@ def make(config: PictureTokenizerConfig = PLAIN, seed: int = 0) -> PictureTokeni
 GRID = PictureTokenizerConfig(
     size=16,
     latent=3,
-    encoder=GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2),
+    encoder=GridNet(channels=16, multipliers=(1, 2), blocks=1, patch=2),
     decoder=FlowDecoder(
-        net=UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8), perceptual=None, critic=None
+        net=UNetConfig(channels=16, multipliers=(1, 2), blocks=1, attention=(1,), head=8), perceptual=None, critic=None
     ),
 )
 
 
-@pytest.fixture(params=[PLAIN, SAMPLING, GRID], ids=["plain", "sampling", "grid"])
+CODES = ResidualVQConfig(codebooks=2, codes=8, dim=3, bypass=0)
+PLAIN_GRID = GRID.model_copy(update={"decoder": PlainDecoder(net=GRID.encoder)})
+RVQ = GRID.model_copy(update={"bottleneck": CODES})
+FSQ = GRID.model_copy(update={"bottleneck": FSQConfig(levels=(8, 6, 5), codebooks=1)})
+KINDS = {"plain": PLAIN, "sampling": SAMPLING, "grid": GRID, "plain-grid": PLAIN_GRID, "rvq": RVQ, "fsq": FSQ}
+GRIDS = ("grid", "plain-grid", "rvq", "fsq")
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
 def tok(request):
     return make(request.param)
 
@@ -61,7 +71,7 @@ def pictures():
 
 def test_any_size_in_the_same_size_out(tok, pictures):
     latents = tok.tokenize(pictures)
-    assert [(z.shape, z.dtype) for z in latents] == [(tok.shape, np.float32)] * 4
+    assert [(z.shape, z.dtype) for z in latents] == [(tok.shape, tok.dtype)] * 4
     back = tok.detokenize(latents)
     assert [picture.shape for picture in back] == [picture.shape for picture in pictures]
     assert all(picture.dtype == np.uint8 for picture in back)
@@ -91,14 +101,63 @@ def test_a_seed_is_a_picture_whatever_the_list():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda latent: latent[:-1], r"tokens 0: expected float latents \(.*\), got float32 \(\d"),
+        (lambda latent: latent[..., :-1], r"tokens 0: expected float latents \(.*\), got float32 \(\d"),
         (lambda latent: latent.astype(int), "got int64"),
         (lambda latent: latent * np.nan, "infinite or missing"),
     ],
 )
-def test_latents_that_are_none(tok, spoil, message):
+@pytest.mark.parametrize("kind", ["plain", "sampling", "grid"])
+def test_latents_that_are_none(kind, spoil, message):
+    tok = make(KINDS[kind])
     with pytest.raises(ValueError, match=message):
         tok.detokenize([spoil(np.zeros(tok.shape, np.float32))])
+
+
+@pytest.mark.parametrize("kind", ["rvq", "fsq"])
+def test_ids_that_are_none(kind):
+    tok = make(KINDS[kind])
+    with pytest.raises(ValueError, match=r"expected integer ids .*, got float32"):
+        tok.detokenize([np.zeros(tok.shape, np.float32)])
+    with pytest.raises(ValueError, match=f"expected 0 to {tok.codes - 1}"):
+        tok.detokenize([np.full(tok.shape, tok.codes)])
+
+
+@pytest.mark.parametrize("kind", GRIDS)
+@pytest.mark.parametrize("side", [(16, 16), (17, 3), (1, 1), (40, 23), (64, 9)])
+def test_at_its_own_resolution_padded_and_cropped_exactly(kind, side):
+    tok = make(KINDS[kind])
+    picture = np.random.default_rng(1).integers(0, 256, (*side, 3), dtype=np.uint8)
+    (z,) = tok.tokenize([picture], fit=False)
+    assert z.shape == (-(-side[0] // 4), -(-side[1] // 4), tok.shape[2])
+    (back,) = tok.detokenize([z])
+    assert back.shape == picture.shape
+    (whole,) = tok.detokenize([np.asarray(z)])
+    np.testing.assert_array_equal(whole[: side[0], : side[1]], back)
+    (more,) = tok.tokenize([np.pad(picture, ((0, -side[0] % 4), (0, -side[1] % 4), (0, 0)), mode="edge")], fit=False)
+    np.testing.assert_array_equal(more, z)
+
+
+def test_a_picture_of_the_right_size_is_the_same_either_way():
+    tok, picture = make(GRID), np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(tok.tokenize(picture, fit=False)[0], tok.tokenize(picture)[0])
+
+
+def test_a_large_picture_is_coded_alike_wherever_a_tile_begins():
+    """Moved by half a tile, an evenly coloured picture with one spot has the same latents moved by as much."""
+    tok, picture = make(PLAIN_GRID), np.full((64, 64, 3), 90, np.uint8)
+    picture[28:36, 28:36] = 200
+    one = tok.tokenize(picture, fit=False)[0]
+    other = tok.tokenize(np.roll(picture, 8, 1), fit=False)[0]
+    np.testing.assert_allclose(np.roll(one, 2, 1)[:, 4:-4], other[:, 4:-4], atol=1e-4)
+
+
+def test_a_grid_of_another_size_than_its_picture():
+    tok = make(GRID)
+    (z,) = tok.tokenize([np.zeros((20, 9, 3), np.uint8)], fit=False)
+    with pytest.raises(ValueError, match=r"tokens 0: expected float latents \(5, 3, 3\), got float32 \(4, 3, 3\)"):
+        tok.detokenize([z[:4]])
+    with pytest.raises(ValueError, match="knows 16 x 16 pixels alone; leave fit=False out"):
+        make().tokenize([np.zeros((20, 9, 3), np.uint8)], fit=False)
 
 
 def test_pictures_that_are_none(tok):
@@ -113,7 +172,8 @@ def test_saved_and_loaded_it_is_the_same(tok, pictures, tmp_path):
     assert (back.fingerprint, back.name, back.card) == (tok.fingerprint, "tiny", "# A card\n")
     np.testing.assert_array_equal(back.tokenize(pictures)[0], tok.tokenize(pictures)[0])
     assert PictureTokenizer.from_pretrained(tmp_path / "t").fingerprint == tok.fingerprint
-    assert f"{tok.width} numbers for 16 x 16 pixels, {16 * tok.width} bits a picture" in str(back.info())
+    kind, bits = (f"ids of {tok.codes}", np.log2(tok.codes)) if tok.codes else ("numbers", 16)
+    assert f"{tok.width} {kind} for 16 x 16 pixels, {bits * tok.width:g} bits a picture" in str(back.info())
 
 
 def test_kinds_are_told_apart(tok, tmp_path):
@@ -134,6 +194,8 @@ def test_fingerprint_is_of_weights():
     other = GRID.model_copy(update={"decoder": GRID.decoder.model_copy(update={"scale": 0.5})})
     assert make(other).fingerprint != make(GRID).fingerprint
     assert make(GRID.model_copy(update={"bottleneck": LayerNormConfig()})).fingerprint != make(GRID).fingerprint
+    other = FSQ.model_copy(update={"bottleneck": FSQConfig(levels=(5, 6, 8), codebooks=1)})
+    assert make(other).fingerprint != make(FSQ).fingerprint
 
 
 def test_refined_latents_are_better_and_never_worse():
@@ -173,3 +235,5 @@ def test_what_cannot_be_refined(pictures):
         make(SAMPLING).tokenize(pictures, refine=1)
     with pytest.raises(ValueError, match="refine=-1: give 0 or more steps"):
         make().tokenize(pictures, refine=-1)
+    with pytest.raises(ValueError, match="has codes, which cannot be improved"):
+        make(RVQ).tokenize(pictures, refine=1)

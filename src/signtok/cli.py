@@ -84,6 +84,7 @@ def encode(
     licence: str = "",
     bits: Literal[16, 32] | None = None,
     refine: int | None = None,
+    full_size: bool = False,
 ) -> None:
     """Recordings, or a folder of pictures, to a token file (Parquet).
 
@@ -99,10 +100,12 @@ def encode(
         bits: of each number of a picture's latent; 16 by default.
         refine: steps that improve the latent of each picture by descent, about three decodings each; by default as the
             tokenizer is set.
+        full_size: keep each picture's own resolution, with more tokens for a larger one, and do not fit it into the
+            square that the tokenizer was trained on.
     """
     from signtok.convert import encode_file
 
-    print(encode_file(source, out, tokenizer, licence, bits, refine))
+    print(encode_file(source, out, tokenizer, licence, bits, refine, full_size))
 
 
 @app.command

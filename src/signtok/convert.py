@@ -96,15 +96,18 @@ def encode_file(
     licence: str = "",
     bits: Literal[16, 32] | None = None,
     refine: int | None = None,
+    full_size: bool = False,
 ) -> str:
-    """A token file of whatever the tokenizer takes; licence: of what says nothing of its own; bits, refine: of
-    pictures alone."""
+    """A token file of whatever the tokenizer takes; licence: of what says nothing of its own; bits, refine, full_size:
+    of pictures alone."""
     check_output(out, (".parquet",))
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
-        return encode_pictures(tokenizer, source, out, licence, bits or 16, refine)
-    if bits or refine is not None:
-        raise ValueError(f"--bits and --refine are for pictures, and {tokenizer.name} is of landmarks; leave them out")
+        return encode_pictures(tokenizer, source, out, licence, bits or 16, refine, fit=not full_size)
+    if bits or refine is not None or full_size:
+        raise ValueError(
+            f"--bits, --refine and --full-size are for pictures, and {tokenizer.name} is of landmarks; leave them out"
+        )
     return encode_recordings(discrete(tokenizer), source, out, licence)
 
 

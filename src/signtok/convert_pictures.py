@@ -1,5 +1,6 @@
 """Pictures in, token files out, and back: the verbs encode, decode and reconstruct of picture tokenizers."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
 from signtok.data.split import spaced
 from signtok.draw import INK, PAPER
 from signtok.hub.pictures import PictureTokenizer, PictureTokens
-from signtok.tokens.latents import LatentWriter, PictureLatent, read_latents
+from signtok.tokens.latents import LatentKind, LatentWriter, PictureLatent, read_latents
 
 SHEET = (".png", ".jpg")
 CELL, GAP, HEAD = 128, 4, 22
@@ -31,32 +32,47 @@ def picture_files(source: Path) -> list[PictureFile]:
 
 
 def encode_pictures(
-    tokenizer: PictureTokenizer, source: Path, out: Path, licence: str, bits: Literal[16, 32], refine: int | None
+    tokenizer: PictureTokenizer,
+    source: Path,
+    out: Path,
+    licence: str,
+    bits: Literal[16, 32],
+    refine: int | None,
+    fit: bool,
 ) -> str:
     """Every picture of the folder into one token file; those that cannot be read are counted and named."""
     files = picture_files(source)
     lost: list[str] = []
-    with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, tokenizer.width, bits) as writer:
-        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source, licence, refine), "encode"):
+    if tokenizer.codes and bits == 32:
+        raise ValueError(f"--bits 32: {tokenizer.name} has ids, which are whole numbers; leave it out")
+    kind = LatentKind(tokenizer.shape[-1], tokenizer.codes, bits)
+    with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, kind) as writer:
+        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source, licence, refine, fit), "encode"):
             if isinstance(row, ValueError):
                 lost.append(str(row))
             else:
                 writer.write(row)
         if len(lost) == len(files):
             raise ValueError(f"{lost[0]}; nothing was written")
-    rate = f"{tokenizer.width} numbers, {bits * tokenizer.width:,} bits a picture"
+    each = math.log2(tokenizer.codes) if tokenizer.codes else bits
+    what = f"ids of {tokenizer.codes}" if tokenizer.codes else "numbers"
+    rate = f"{tokenizer.width} {what}, {each * tokenizer.width:,.0f} bits a picture"
+    if not fit:
+        rate = f"{kind.numbers} {what} for {tokenizer.stride} x {tokenizer.stride} pixels"
     left_out = f"; {len(lost)} left out, the first: {lost[0]}" if lost else ""
     return f"{out}: {len(files) - len(lost):,} pictures, {rate}{left_out}"
 
 
 def to_row(
-    tokenizer: PictureTokenizer, file: PictureFile, source: Path, licence: str, refine: int | None
+    tokenizer: PictureTokenizer, file: PictureFile, source: Path, licence: str, refine: int | None, fit: bool
 ) -> PictureLatent:
     picture = read_picture(file.path)
+    tokens = np.asarray(tokenizer.tokenize([picture], refine, fit)[0])
     return PictureLatent(
-        latent=np.asarray(tokenizer.tokenize([picture], refine)[0]).ravel(),
+        latent=tokens if tokens.ndim == 3 else tokens[None, None],
         height=picture.shape[0],
         width=picture.shape[1],
+        fitted=fit,
         name=file.name,
         label=file.label,
         source=source.name,
@@ -77,7 +93,8 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             name = f"{safe_name(Path(row.name).stem) or 'picture'}.png"
             target = unused(folder / safe_name(row.label) / name, targets)
             target.parent.mkdir(exist_ok=True)
-            placed = PictureTokens(row.latent.reshape(tokenizer.shape), PicturePlacement(row.height, row.width))
+            tokens = row.latent if len(tokenizer.shape) == 3 else row.latent[0, 0]
+            placed = PictureTokens(tokens, PicturePlacement(row.height, row.width, row.fitted))
             about = PngInfo()
             if row.licence:
                 about.add_itxt("Copyright", row.licence)

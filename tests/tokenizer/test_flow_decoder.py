@@ -16,7 +16,7 @@ both = pytest.mark.parametrize("config", [EPS, SWYCC], ids=["eps-vae", "swycc"])
 
 def build(config: FlowDecoder) -> Flow:
     torch.manual_seed(0)
-    decoder = Flow(config, 5, 4)
+    decoder = Flow(config, 5, 4, 4)
     for parameter in decoder.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
@@ -62,6 +62,19 @@ def test_the_score_of_one_that_knows_all_is_0(config, monkeypatch):
 def test_any_size_that_the_stride_divides(config):
     z = torch.randn(1, 2, 6, 5)
     assert build(config).eval().reconstruct(z).shape == (1, 3, 8, 24)
+
+
+@both
+def test_a_large_picture_has_no_seams(config):
+    """One latent everywhere: what differs along a picture is then noise and the tiles' own, and the noise is the same
+    for all tiles. No row or column stands out."""
+    decoder = build(config).eval()
+    z = torch.randn(1, 1, 1, 5, generator=torch.Generator().manual_seed(1)).expand(1, 22, 22, 5)
+    x = decoder.reconstruct(z, 2, torch.Generator().manual_seed(0))
+    assert x.shape == (1, 3, 88, 88)
+    for dim in (-1, -2):
+        change = x.diff(dim=dim).abs().mean((0, 1, -1 if dim == -2 else -2))
+        assert change.max() < 2 * change.median()
 
 
 def test_stop_gradient_keeps_the_first_picture_to_itself():

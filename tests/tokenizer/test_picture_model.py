@@ -9,6 +9,7 @@ from signtok.config import (
     ConvolutionNet,
     CriticConfig,
     FlowDecoder,
+    FSQConfig,
     GaussianConfig,
     GridNet,
     LatentDiffusionDecoder,
@@ -17,6 +18,7 @@ from signtok.config import (
     NoBottleneck,
     PictureTokenizerConfig,
     PlainDecoder,
+    ResidualVQConfig,
     UNetConfig,
 )
 from signtok.data.batch import PictureBatch
@@ -32,6 +34,8 @@ FLOW = FlowDecoder(net=UNET, perceptual=None, critic=CRITIC)
 SWYCC = FlowDecoder(
     net=UNET, first=GRID, path="cosine", predicts="data", spacing="even", scale=1.0, perceptual=None, critic=None
 )
+RVQ = ResidualVQConfig(codebooks=2, codes=8, dim=6, dropout=0, bypass=0)
+FSQ = FSQConfig(levels=(64, 48), codebooks=3)  # small numbers are not all rounded to 0
 
 
 def decoders(net):
@@ -46,7 +50,7 @@ def decoders(net):
 
 def every_combination():
     for net in (*NETS, GRID):
-        for bottleneck in (NoBottleneck(), GaussianConfig(), LayerNormConfig()):
+        for bottleneck in (NoBottleneck(), GaussianConfig(), LayerNormConfig(), RVQ, FSQ):
             for decoder, name in decoders(net):
                 config = PictureTokenizerConfig(size=16, latent=6, encoder=net, bottleneck=bottleneck, decoder=decoder)
                 yield pytest.param(config, id=f"{net.kind}-{bottleneck.kind}-{name}")
@@ -68,6 +72,11 @@ def build(config: PictureTokenizerConfig) -> PictureModel:
 def make_batch(rows: int = 4) -> PictureBatch:
     generator = torch.Generator().manual_seed(1)
     return PictureBatch(x=torch.rand(rows, 3, 16, 16, generator=generator) * 2 - 1, label=torch.zeros(rows).long())
+
+
+def latents(model: PictureModel) -> torch.Tensor:
+    tokens = model.encode(make_batch().x)
+    return tokens if tokens.is_floating_point() else model.from_ids(tokens)
 
 
 @every
@@ -97,7 +106,7 @@ def test_codes_do_not_depend_on_neighbours_and_encoding_changes_nothing(config):
 @every
 def test_a_seed_is_a_picture(config):
     model = build(config).eval()
-    z = model.encode(make_batch().x)
+    z = latents(model)
     pictures = [model.decode(z, None, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
     torch.testing.assert_close(pictures[0], pictures[1], rtol=0, atol=0)
     samples = isinstance(config.decoder, LatentDiffusionDecoder | FlowDecoder)
@@ -108,7 +117,7 @@ def test_a_seed_is_a_picture(config):
 def test_one_decodes_as_in_a_batch(config):
     """But for latent diffusion, which draws for each row anew: the tokenizer decodes one at a time."""
     model = build(config).eval()
-    z = model.encode(make_batch().x)
+    z = latents(model)
     pictures, alone = (model.decode(part, None, torch.Generator().manual_seed(3)) for part in (z, z[:1]))
     torch.testing.assert_close(pictures[:1], alone, atol=1e-5, rtol=1e-4)
 

@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from signtok.config.base import Amounts, Config, Settings
 from signtok.config.critic import CriticConfig
-from signtok.config.landmarks import LandmarkConfig, NoBottleneck
+from signtok.config.landmarks import LandmarkConfig, NoBottleneck, ResidualVQConfig
 from signtok.config.splits import PictureSplit, RandomSplit
 from signtok.config.unet import UNetConfig
 
@@ -97,6 +97,24 @@ class GaussianConfig(Settings):
     """Of the divergence from a standard normal distribution, in nats a picture, beside the squared error."""
 
 
+class FSQConfig(Settings):
+    """Finite scalar quantisation (Mentzer et al. 2024)."""
+
+    kind: Literal["fsq"] = "fsq"
+    levels: tuple[Annotated[int, Field(ge=3, le=256)], ...] = (8, 6, 5)
+    """Of the numbers of a group; their product is how many ids a group has: 240 here, the paper's choice for 8 bits."""
+    codebooks: int = Field(default=4, ge=1)
+    """Groups, each with an id."""
+
+    @property
+    def codes(self) -> int:
+        return math.prod(self.levels)
+
+    @property
+    def dim(self) -> int:
+        return self.codebooks * len(self.levels)
+
+
 class PerceptualConfig(Settings):
     """LPIPS, as a loss (Zhang et al. 2018)."""
 
@@ -155,16 +173,19 @@ class FlowDecoder(Settings):
 
 
 PictureDecoder = Annotated[PlainDecoder | LatentDiffusionDecoder | FlowDecoder, Field(discriminator="kind")]
-PictureBottleneck = Annotated[NoBottleneck | GaussianConfig | LayerNormConfig, Field(discriminator="kind")]
+Codes = ResidualVQConfig | FSQConfig
+PictureBottleneck = Annotated[NoBottleneck | GaussianConfig | LayerNormConfig | Codes, Field(discriminator="kind")]
 
 
 class PictureTokenizerConfig(Settings):
     size: int = Field(default=64, ge=16)
     """Height and width in pixels."""
     latent: int = Field(default=64, ge=1)
-    """Numbers a picture, or of each place where the encoder gives a grid."""
+    """Numbers a picture, or of each place where the encoder gives a grid; of codes, their width."""
     encoder: Net = ConvolutionNet()
     bottleneck: PictureBottleneck = NoBottleneck()
+    commitment_weight: float = 1 / 16
+    """Of what residual VQ adds to the loss."""
     decoder: PictureDecoder = PlainDecoder()
     refine: int = Field(default=0, ge=0)
     """Steps of descent that a latent is improved by when a picture is encoded; training knows nothing of it."""
@@ -175,10 +196,27 @@ class PictureTokenizerConfig(Settings):
         return self.encoder.stride if isinstance(self.encoder, GridNet) else self.size
 
     @property
+    def codebooks(self) -> int:
+        """Ids of each place; 0 where the latent is continuous."""
+        return self.bottleneck.codebooks if isinstance(self.bottleneck, Codes) else 0
+
+    @property
+    def codes(self) -> int:
+        """Of each codebook; 0 where the latent is continuous."""
+        return self.bottleneck.codes if isinstance(self.bottleneck, Codes) else 0
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Of a latent: (D,), or (y, x, D) of a grid."""
+        """Of the tokens of a picture: (D,), or (y, x, D) of a grid, with codes (y, x, Q)."""
         places = self.size // self.stride
-        return (places, places, self.latent) if isinstance(self.encoder, GridNet) else (self.latent,)
+        width = self.codebooks or self.latent
+        return (places, places, width) if isinstance(self.encoder, GridNet) else (width,)
+
+    @model_validator(mode="after")
+    def check_codes(self) -> "PictureTokenizerConfig":
+        if isinstance(self.bottleneck, Codes) and self.latent != self.bottleneck.dim:
+            raise ValueError(f"codes of {self.bottleneck.dim} numbers and a latent of {self.latent}: make them equal")
+        return self
 
     @model_validator(mode="after")
     def check_grid(self) -> "PictureTokenizerConfig":

@@ -32,13 +32,15 @@ UPRIGHT = {
 
 @dataclass(frozen=True)
 class PicturePlacement:
-    """The size, in pixels, that a picture had before it was fitted into a square.
+    """The size, in pixels, that a picture had before it was fitted into a square, or where not `fitted` before its
+    edges were repeated until the sides were multiples of the tokenizer's stride.
 
     Raises ValueError for a size that no picture has.
     """
 
     height: int
     width: int
+    fitted: bool = True
 
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 1 or self.height * self.width > MOST_PIXELS:
@@ -155,6 +157,16 @@ def unfit_picture(square: UInt8[np.ndarray, "s s 3"], placement: PicturePlacemen
     return _resize(square[top : top + inner.height, left : left + inner.width], placement)
 
 
+def pad_picture(picture: UInt8[np.ndarray, "h w 3"], stride: int) -> UInt8[np.ndarray, "hh ww 3"]:
+    """Its last row and column repeated until both sides are multiples of `stride`; `crop_picture` undoes it exactly."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, -height % stride), (0, -width % stride), (0, 0)), mode="edge")
+
+
+def crop_picture(picture: UInt8[np.ndarray, "h w 3"], placement: PicturePlacement) -> UInt8[np.ndarray, "hh ww 3"]:
+    return picture[: placement.height, : placement.width]
+
+
 def fit_points(points: Float[np.ndarray, "n 2"], placement: PicturePlacement, size: int) -> Float[np.ndarray, "n 2"]:
     """Where points of a picture lie in the square of `fit_picture`: both as x and y in [0, 1] of width and height."""
     inner = _inner(placement, size)
@@ -165,7 +177,8 @@ def fit_points(points: Float[np.ndarray, "n 2"], placement: PicturePlacement, si
 def _inner(placement: PicturePlacement, size: int) -> PicturePlacement:
     """How large the picture itself is within the square."""
     longer = max(placement.height, placement.width)
-    return PicturePlacement(*(max(1, round(side * size / longer)) for side in (placement.height, placement.width)))
+    height, width = (max(1, round(side * size / longer)) for side in (placement.height, placement.width))
+    return PicturePlacement(height, width)
 
 
 def _margins(inner: PicturePlacement, size: int) -> tuple[int, int]:

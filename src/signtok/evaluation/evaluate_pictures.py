@@ -9,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Num, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
 from signtok.data.picture_hands import PictureHands
 from signtok.data.split import spaced
+from signtok.evaluation.codes import CodeCounts
 from signtok.evaluation.feature_networks import FeatureNetwork, distribution_scores, features
 from signtok.evaluation.hand_region import CENTRE_BOX, THICKNESS, hand_regions
 from signtok.evaluation.latents import latent_use
@@ -52,13 +53,13 @@ logger = logging.getLogger(__name__)
 class Reconstructed(Measured):
     """Pictures, fitted to the tokenizer's square, and what became of them.
 
-    before, after: uint8 (N, S, S, 3); latents: float32 (N, D); labels: indices into classes.
+    before, after: uint8 (N, S, S, 3); latents: float32 (N, D), or ids int64; labels: indices into classes.
     """
 
     tokenizer: PictureTokenizer
     before: UInt8[np.ndarray, "n s s 3"]
     after: UInt8[np.ndarray, "n s s 3"]
-    latents: Float[np.ndarray, "n d"]
+    latents: Num[np.ndarray, "n d"]
     labels: Int[np.ndarray, " n"]
     classes: Sequence[str]
 
@@ -98,7 +99,9 @@ def reconstruct_all(
     """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
-    tokenizer.detokenize([np.zeros(tokenizer.shape, np.float32)], steps)  # what it refuses, before minutes of encoding
+    tokenizer.detokenize(
+        [np.zeros(tokenizer.shape, tokenizer.dtype)], steps
+    )  # what it refuses, before minutes of encoding
     latents, after = encode_all(tokenizer, pixels, refine), np.empty_like(pixels)
     for piece in _pieces(len(pixels), "decode"):
         after[piece] = np.stack(tokenizer.detokenize([*latents[piece].reshape(-1, *tokenizer.shape)], steps))
@@ -107,9 +110,9 @@ def reconstruct_all(
 
 def encode_all(
     tokenizer: PictureTokenizer, pixels: UInt8[np.ndarray, "n s s 3"], refine: int | None = None
-) -> Float[np.ndarray, "n d"]:
+) -> Num[np.ndarray, "n d"]:
     """One by one, as they are used, a row each; refine: as in `tokenize`."""
-    latents = np.empty((len(pixels), tokenizer.width), np.float32)
+    latents = np.empty((len(pixels), tokenizer.width), tokenizer.dtype)
     for piece in _pieces(len(pixels), "encode"):
         latents[piece] = np.stack(tokenizer.tokenize([*pixels[piece]], refine)).reshape(-1, tokenizer.width)
     return latents
@@ -169,7 +172,9 @@ def class_scores(done: Reconstructed) -> list[Score]:
 
 
 def latent_scores(done: Reconstructed) -> list[Score]:
-    """How much of the latent is used: one count each, so no interval."""
+    """How much of the latent, or of the codebooks, is used: one count each, so no interval."""
+    if done.tokenizer.codes:
+        return code_scores(done)
     if len(done.latents) < 2:
         return []
     n = len(done.latents)
@@ -179,6 +184,21 @@ def latent_scores(done: Reconstructed) -> list[Score]:
         use = latent_use(torch.from_numpy(done.latents))
         found = (("active numbers", float(use.active)), ("effective rank", use.effective_rank))
     return [done.of_all(name, Interval(v, v, v, n), f"of {done.tokenizer.width}", True, name) for name, v in found]
+
+
+def code_scores(done: Reconstructed) -> list[Score]:
+    """Of each codebook, over all places of all pictures."""
+    tokenizer = done.tokenizer
+    counts = CodeCounts(tokenizer.codebooks, tokenizer.codes)
+    counts.add(done.latents.reshape(-1, tokenizer.codebooks))
+    health, n = counts.health(), len(done.latents)
+    return [
+        done.of_all(
+            f"{name}, codebook {q + 1}", Interval(value, value, value, n), unit, True, f"{name}|codebook {q + 1}"
+        )
+        for name, values, unit in (("codes in use", health.used, ""), ("perplexity", health.perplexity, "codes"))
+        for q, value in enumerate(map(float, values))
+    ]
 
 
 def perceptual_scores(done: Reconstructed, inception: Path | None, clip: Path | None) -> list[Score]:

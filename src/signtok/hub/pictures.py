@@ -6,16 +6,23 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from signtok.config import Config, FlowDecoder, LatentDiffusionDecoder, LayerNormConfig, PictureConfig
+from signtok.config import Config, FlowDecoder, FSQConfig, LatentDiffusionDecoder, LayerNormConfig, PictureConfig
 from signtok.data.batch import signed, unsigned
-from signtok.data.picture import PicturePlacement, check_picture, fit_picture, unfit_picture
+from signtok.data.picture import (
+    PicturePlacement,
+    check_picture,
+    crop_picture,
+    fit_picture,
+    pad_picture,
+    unfit_picture,
+)
 from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
 from signtok.tokenizer.picture_model import PictureModel
 
 
 class PictureTokens(PlacedArray):
-    """A latent, float32 (D,) or of a grid (y, x, D). `placement` is the size that its picture had; arrays without one
-    come back as the square that the tokenizer works on."""
+    """A latent, float32 (D,) or of a grid (y, x, D), or ids, int64 (y, x, Q). `placement` is the size that its picture
+    had; arrays without one come back as they are decoded."""
 
     placement: PicturePlacement | None
 
@@ -37,32 +44,41 @@ class PictureTokenizer(Tokenizer):
             raise ValueError(f"{settings.name} is no tokenizer of pictures; signtok.load takes any kind")
         return cls(PictureModel(settings.tokenizer), settings, card)
 
-    def tokenize(self, pictures: Arrays, refine: int | None = None) -> list[PictureTokens]:
-        """A latent float32 for each picture, (D,) or where the tokenizer has a grid (y, x, D): `shape`. It is the same
-        whatever else is in the list.
+    def tokenize(self, pictures: Arrays, refine: int | None = None, fit: bool = True) -> list[PictureTokens]:
+        """A latent float32 for each picture, (D,) or where the tokenizer has a grid (y, x, D), or where it has codes
+        ids int64 (y, x, Q): `shape`. They are the same whatever else is in the list.
 
-        pictures: uint8 (H, W, 3) of any size; the whole picture is fitted into the tokenizer's square, its shape kept,
-            its edges repeated where it is not square.
+        pictures: uint8 (H, W, 3) of any size.
         refine: steps of descent, each about three decodings, that make the error of a picture smaller than the encoder
             alone does; None as the tokenizer is set. Ten to thirty take off most of what can be taken off.
-        Raises ValueError for another dtype or shape, and for refining what a decoder then samples.
+        fit: the whole picture is fitted into the tokenizer's square, its shape kept, its edges repeated where it is not
+            square. False: it keeps its own resolution, and the grid is as large as it needs, its edges repeated to a
+            multiple of `stride`: (ceil(H / stride), ceil(W / stride), D).
+        Raises ValueError for another dtype or shape, for refining what a decoder then samples or what has codes, and
+        for fit=False where there is no grid.
         """
         steps = self.settings.tokenizer.refine if refine is None else refine
         if steps < 0:
             raise ValueError(f"refine={steps}: give 0 or more steps")
+        if steps and self.codebooks:
+            raise ValueError("this tokenizer has codes, which cannot be improved step by step: encode with refine=0")
+        if not fit and len(self.shape) == 1:
+            raise ValueError(f"{self.name} knows {self.size} x {self.size} pixels alone; leave fit=False out")
 
         def encode(picture: np.ndarray, what: str) -> PictureTokens:
             picture = check_picture(picture, what)
-            x = signed(self.tensor(fit_picture(picture, self.size))[None])
-            latent = self.model.encode(x)
+            square = fit_picture(picture, self.size) if fit else pad_picture(picture, self.stride)
+            x = signed(self.tensor(square)[None])
+            tokens = self.model.encode(x)
             if steps:
-                latent = self.model.refine(x, latent, steps)
-            return PictureTokens(latent[0].cpu().numpy(), PicturePlacement(*picture.shape[:2]))
+                tokens = self.model.refine(x, tokens, steps)
+            return PictureTokens(tokens[0].cpu().numpy(), PicturePlacement(picture.shape[0], picture.shape[1], fit))
 
         return self.each(encode, "picture", as_list(pictures, 3))
 
     def detokenize(self, tokens: Arrays, steps: int | None = None, seed: int = 0) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-        """A picture uint8 (H, W, 3) for each latent, of the size that was tokenized.
+        """A picture uint8 (H, W, 3) for each latent or array of ids, of the size that was tokenized. A grid larger than
+        `shape` is decoded in tiles.
 
         steps: of a decoder that samples, None as it was trained; seed: of its noise. Latent diffusion noises the latent
             by so many steps, and takes as many back: 0 decodes it as it is. The same latent, steps and seed
@@ -70,22 +86,38 @@ class PictureTokenizer(Tokenizer):
         steps that the decoder does not have.
         """
 
-        def decode(latent: np.ndarray, what: str) -> np.ndarray:
+        def decode(tokens: np.ndarray, what: str) -> np.ndarray:
             generator = torch.Generator().manual_seed(seed)
-            x = self.model.decode(self.tensor(self._check(latent, what))[None], steps, generator)
-            square = unsigned(x)[0].cpu().numpy()
-            placement = getattr(latent, "placement", None)
-            return unfit_picture(square, placement) if placement else square
+            placement = getattr(tokens, "placement", None)
+            z = self._latent(self._check(tokens, placement, what))
+            picture = unsigned(self.model.decode(z[None], steps, generator))[0].cpu().numpy()
+            if placement is None:
+                return picture
+            return unfit_picture(picture, placement) if placement.fitted else crop_picture(picture, placement)
 
         return self.each(decode, "tokens", as_list(tokens, len(self.shape)))
 
-    def _check(self, latent: np.ndarray, what: str) -> np.ndarray:
-        array = np.array(latent)
-        if array.shape != self.shape or array.dtype.kind != "f":
-            raise ValueError(f"{what}: expected float latents {self.shape}, got {array.dtype} {array.shape}")
+    def _latent(self, tokens: np.ndarray) -> torch.Tensor:
+        return self.model.from_ids(self.tensor(tokens)[None])[0] if self.codebooks else self.tensor(tokens)
+
+    def _check(self, tokens: np.ndarray, placement: PicturePlacement | None, what: str) -> np.ndarray:
+        """Of the right kind and shape: that of `shape`, or of a grid any that the placement asks for."""
+        array = np.array(tokens)
+        shape: tuple[object, ...] = self.shape
+        if len(self.shape) == 3 and (placement is None or not placement.fitted):
+            shape = ("y", "x", self.shape[2])
+            if placement is not None:
+                sides = (placement.height, placement.width)
+                shape = (*(-(-side // self.stride) for side in sides), self.shape[2])
+        fits = array.ndim == len(shape) and 0 not in array.shape
+        fits = fits and all(want in (there, "y", "x") for want, there in zip(shape, array.shape, strict=True))
+        kind, name = ("iu", "integer ids") if self.codebooks else ("f", "float latents")
+        if not fits or array.dtype.kind not in kind:
+            expected = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+            raise ValueError(f"{what}: expected {name} {expected}, got {array.dtype} {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"{what}: the latent has infinite or missing numbers; encode the picture again")
-        return array.astype(np.float32)
+        return array.astype(self.dtype)
 
     @property
     def size(self) -> int:
@@ -93,13 +125,32 @@ class PictureTokenizer(Tokenizer):
         return self.settings.tokenizer.size
 
     @property
+    def stride(self) -> int:
+        """Pixels of a place of the grid; all of them where there is none."""
+        return self.settings.tokenizer.stride
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Of a latent: (D,), or (y, x, D) of a grid."""
+        """Of the tokens of a square: (D,), or (y, x, D) of a grid, with codes (y, x, Q)."""
         return self.settings.tokenizer.shape
 
     @property
+    def codebooks(self) -> int:
+        """Ids of each place; 0 for a continuous tokenizer."""
+        return self.settings.tokenizer.codebooks
+
+    @property
+    def codes(self) -> int:
+        """Of each codebook; 0 for a continuous tokenizer."""
+        return self.settings.tokenizer.codes
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        return np.int64 if self.codes else np.float32
+
+    @property
     def width(self) -> int:
-        """Numbers a picture."""
+        """Numbers a square, or ids."""
         return math.prod(self.shape)
 
     def identity(self) -> tuple[object, ...]:
@@ -107,6 +158,8 @@ class PictureTokenizer(Tokenizer):
         parts: list[object] = [self.size, self.width]
         if isinstance(config.bottleneck, LayerNormConfig):
             parts.append(config.bottleneck.kind)
+        if isinstance(config.bottleneck, FSQConfig):
+            parts.append(config.bottleneck.levels)
         if isinstance(config.decoder, LatentDiffusionDecoder):
             parts += config.decoder.beta
         if isinstance(config.decoder, FlowDecoder):
@@ -114,12 +167,14 @@ class PictureTokenizer(Tokenizer):
         return tuple(parts)
 
     def info(self) -> Info:
-        bits, refine = 16.0 * self.width, self.settings.tokenizer.refine
+        refine, each = self.settings.tokenizer.refine, math.log2(self.codes) if self.codes else 16.0
+        bits, kind = each * self.width, f"ids of {self.codes}" if self.codes else "numbers"
         return Info(
             name=self.name,
             fingerprint=self.fingerprint,
             parameters=self.parameters,
-            tokens=f"{self.width} numbers for {self.size} x {self.size} pixels, {bits:g} bits a picture as float16"
+            tokens=f"{self.width} {kind} for {self.size} x {self.size} pixels, {bits:g} bits a picture"
+            + ("" if self.codes else " as float16")
             + (f", refined by {refine} steps" if refine else ""),
             bits=bits,
             reads=False,

@@ -9,6 +9,7 @@ from signtok import flow
 from signtok.config import FlowDecoder
 from signtok.data.batch import PictureBatch
 from signtok.nn.grid_nets import GridUp
+from signtok.nn.tiles import in_tiles
 from signtok.nn.unet import UNet
 from signtok.tokenizer.adversary import Adversary
 from signtok.tokenizer.decoder import Logs
@@ -21,15 +22,16 @@ Times = Float[Tensor, " b"]
 
 
 class Flow(nn.Module):
-    """stride: pixels of a place of the latent's grid; latent: numbers of a place.
+    """stride: pixels of a place of the latent's grid; latent: numbers of a place; tile: places of a side that are
+    decoded at once, as many as in training.
 
     The U-Net is given the noised picture and, channel by channel, the latent, its places enlarged to squares (paper
     003), or the picture that D_initial made of it (paper 001).
     """
 
-    def __init__(self, config: FlowDecoder, latent: int, stride: int) -> None:
+    def __init__(self, config: FlowDecoder, latent: int, stride: int, tile: int) -> None:
         super().__init__()
-        self.config, self.stride = config, stride
+        self.config, self.stride, self.tile = config, stride, tile
         self.path = flow.Path(config.path, config.scale)
         self.first = GridUp(config.first, latent) if config.first else None
         self.net = UNet(config.net, 3 + (3 if self.first else latent))
@@ -88,10 +90,15 @@ class Flow(nn.Module):
         """
         steps = self.config.steps if steps is None else steps
         nodes = flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
-        condition = self.condition(z)
-        noise = torch.randn(1, 3, *condition.shape[2:], generator=generator)
-        noise = noise.to(z.device).expand(len(z), -1, -1, -1)
-        return flow.sample(lambda x_t, t: self.look(x_t, t, condition), self.path, noise, nodes).clamp(-1, 1)
+        y, x = z.shape[1:3]
+        noise = torch.randn(1, 3, y * self.stride, x * self.stride, generator=generator).to(z.device)
+
+        def decode(z: Float[Tensor, "b d y x"], noise: Picture) -> Picture:
+            condition = self.condition(z.permute(0, 2, 3, 1))
+            return flow.sample(lambda x_t, t: self.look(x_t, t, condition), self.path, noise, nodes)
+
+        maps = [z.permute(0, 3, 1, 2), noise.expand(len(z), -1, -1, -1)]
+        return in_tiles(decode, maps, (y, x), self.tile).clamp(-1, 1)
 
     def certain(self, z: Float[Tensor, "b y x d"]) -> Picture:
         raise ValueError("this decoder samples, so no latent is the best one: encode with refine=0")

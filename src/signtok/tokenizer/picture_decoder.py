@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder, PlainDecoder
+from signtok.config import FlowDecoder, GridNet, LatentDiffusionDecoder, PictureDecoder, PlainDecoder
 from signtok.data.batch import PictureBatch
 from signtok.nn.picture_nets import build_up
+from signtok.nn.tiles import in_tiles
 from signtok.tokenizer.adversary import Adversary
 from signtok.tokenizer.decoder import Logs
 from signtok.tokenizer.flow_decoder import Flow
@@ -38,7 +39,7 @@ def build_picture_decoder(
     """stride: pixels of a place of the latent's grid; all of them where it has none."""
     match config:
         case FlowDecoder():
-            return Flow(config, latent, stride)
+            return Flow(config, latent, stride, size // stride)
         case PlainDecoder():
             return Plain(config, size, latent)
         case LatentDiffusionDecoder():
@@ -50,7 +51,7 @@ class Plain(nn.Module):
 
     def __init__(self, config: PlainDecoder, size: int, latent: int) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.size = config, size
         self.net = build_up(config.net, size, latent)
         self.adversary = Adversary(config.critic, 3, timed=False) if config.critic else None
 
@@ -70,7 +71,11 @@ class Plain(nn.Module):
         return self.certain(z)
 
     def certain(self, z: Float[Tensor, "b *grid d"]) -> Float[Tensor, "b 3 h w"]:
-        return self.net(z).float()
+        """A grid that is larger than those of training in tiles."""
+        if not isinstance(self.config.net, GridNet):
+            return self.net(z).float()
+        tile, places = self.size // self.config.net.stride, (z.shape[1], z.shape[2])
+        return in_tiles(lambda z: self.net(z.permute(0, 2, 3, 1)).float(), [z.permute(0, 3, 1, 2)], places, tile)
 
 
 class Denoiser(nn.Module):

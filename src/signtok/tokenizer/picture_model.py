@@ -1,21 +1,34 @@
 """The picture tokenizer as it is trained: encoder, bottleneck, decoder. Paper 000 in the frame of model.py."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from signtok.config import GaussianConfig, LayerNormConfig, NoBottleneck, PictureBottleneck, PictureTokenizerConfig
+from signtok.config import (
+    FSQConfig,
+    GaussianConfig,
+    LayerNormConfig,
+    NoBottleneck,
+    PictureBottleneck,
+    PictureTokenizerConfig,
+    ResidualVQConfig,
+)
 from signtok.data.batch import PictureBatch
 from signtok.nn.picture_nets import build_down
+from signtok.nn.tiles import in_tiles
 from signtok.tokenizer.bottleneck import Gaussian, Identity, LayerNorm
 from signtok.tokenizer.decoder import Logs
+from signtok.tokenizer.fsq import FiniteScalars
 from signtok.tokenizer.picture_decoder import build_picture_decoder
+from signtok.tokenizer.rvq import ResidualVQ
 
 REFINE_RATE = 0.1
 """First step of `refine`, as a share of a latent's root mean square. Half and twice as much end within 3 % of it."""
 
 
-def build_picture_bottleneck(config: PictureBottleneck) -> Identity | Gaussian | LayerNorm:
+def build_picture_bottleneck(
+    config: PictureBottleneck,
+) -> Identity | Gaussian | LayerNorm | ResidualVQ | FiniteScalars:
     match config:
         case LayerNormConfig():
             return LayerNorm()
@@ -23,6 +36,10 @@ def build_picture_bottleneck(config: PictureBottleneck) -> Identity | Gaussian |
             return Identity()
         case GaussianConfig():
             return Gaussian()
+        case ResidualVQConfig():
+            return ResidualVQ(config)
+        case FSQConfig():
+            return FiniteScalars(config)
 
 
 def every_place(h: Float[Tensor, "b *grid d"]) -> Bool[Tensor, " b *grid"]:
@@ -45,22 +62,40 @@ class PictureModel(nn.Module):
         h = self.encoder(batch.x)
         latent = self.bottleneck(h, every_place(h))
         loss, logs = self.decoder.loss(latent.z, batch)
-        if isinstance(self.config.bottleneck, GaussianConfig):
-            loss = loss + self.config.bottleneck.weight * latent.loss
+        match self.config.bottleneck:
+            case GaussianConfig(weight=weight):
+                loss = loss + weight * latent.loss
+            case ResidualVQConfig():
+                loss = loss + self.config.commitment_weight * latent.loss
         return loss, logs | latent.logs | {"loss": loss.detach()}
 
     @torch.inference_mode()
-    def encode(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b *grid d"]:
-        """Pictures in [-1, 1] to latents, float32; call it in evaluation mode."""
+    def encode(self, x: Float[Tensor, "b 3 h w"]) -> Shaped[Tensor, "b *grid d"]:
+        """Pictures in [-1, 1] to latents, float32, or where the tokenizer has codes to their ids, int64; call it in
+        evaluation mode."""
         assert not self.training, "encode in evaluation mode: model.eval()"
-        h = self.encoder(x)
-        return self.bottleneck.encode(h, every_place(h)).float()
+        h = self._look(x).float()
+        return self.bottleneck.encode(h, every_place(h))
+
+    def _look(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b *grid d"]:
+        """A picture larger than those of training in tiles."""
+        stride, tile = self.config.stride, self.config.size // self.config.stride
+        if len(self.config.shape) == 1:
+            return self.encoder(x)
+        places = x.shape[2] // stride, x.shape[3] // stride
+        return in_tiles(lambda x: self.encoder(x).permute(0, 3, 1, 2), [x], places, tile).permute(0, 2, 3, 1)
+
+    def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
+        """Latents of ids. Raises ValueError for a continuous latent."""
+        if not isinstance(self.bottleneck, ResidualVQ | FiniteScalars):
+            raise ValueError("this tokenizer has a continuous latent and no ids; decode its latents instead")
+        return self.bottleneck.from_ids(ids)
 
     @torch.inference_mode()
     def decode(
         self, z: Float[Tensor, "b *grid d"], steps: int | None = None, generator: torch.Generator | None = None
-    ) -> Float[Tensor, "b 3 s s"]:
-        """Latents to pictures in (-1, 1)."""
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Latents to pictures in [-1, 1]."""
         assert not self.training, "decode in evaluation mode: model.eval()"
         return self.decoder.reconstruct(z, steps, generator)
 

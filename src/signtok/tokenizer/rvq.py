@@ -47,6 +47,7 @@ class ResidualVQ(nn.Module):
     Distributed training gives the codebooks that one process would get from all the data.
     """
 
+    heads = 1
     codebooks: Tensor
     cluster_size: Tensor
     embed_sum: Tensor

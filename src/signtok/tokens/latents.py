@@ -1,79 +1,109 @@
 """Token files of pictures: Parquet, one latent a row (docs/formats.md, "Token file of pictures")."""
 
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from signtok.tokens.file import Header, RowWriter, check_columns, open_token_file, read_header, row_groups
 
-FORMAT, VERSION = "signtok-latents", "1"
+FORMAT, VERSION = "signtok-latents", "2"
 LONGEST = 2**15
 """Pixels of a side."""
+MOST_CODES = 2**15
 KINDS = {16: pa.float16(), 32: pa.float32()}
+
+
+@dataclass(frozen=True)
+class LatentKind:
+    """What the tokens of a place are. numbers: how many; codes: of ids the number of different ones, 0 for numbers that
+    are no ids; bits: of each in the file."""
+
+    numbers: int
+    codes: int = 0
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        wrong_bits = self.bits not in KINDS or (self.codes and self.bits != 16)
+        if self.numbers < 1 or wrong_bits or not 0 <= self.codes <= MOST_CODES:
+            raise ValueError(f"{self}: no such tokens of pictures")
+
+    @property
+    def column(self) -> pa.DataType:
+        return pa.int16() if self.codes else KINDS[self.bits]
+
+    def check(self, row: "PictureLatent") -> None:
+        """Raises ValueError, naming the row."""
+        tokens, kind = row.latent, "iu" if self.codes else "f"
+        right = tokens.ndim == 3 and tokens.size and tokens.shape[2] == self.numbers and tokens.dtype.kind in kind
+        if not right or not np.isfinite(tokens).all():
+            what = "ids" if self.codes else "finite numbers"
+            raise ValueError(
+                f"tokens of {row.name!r}: expected {self.numbers} {what} a place, got {tokens.dtype} {tokens.shape}"
+            )
+        if self.codes and not 0 <= tokens.min() <= tokens.max() < self.codes:
+            found = f"{tokens.min()} to {tokens.max()}"
+            raise ValueError(f"tokens of {row.name!r}: ids from {found}, expected 0 to {self.codes - 1}")
+        if not self.codes and np.abs(tokens).max() > np.finfo(np.dtype(f"f{self.bits // 8}")).max:
+            raise ValueError(f"tokens of {row.name!r}: too large for float16; write them with --bits 32")
+        if not 1 <= min(row.height, row.width) <= max(row.height, row.width) <= LONGEST:
+            raise ValueError(f"tokens of {row.name!r}: a picture of {row.height} x {row.width} pixels")
 
 
 @dataclass(frozen=True, eq=False)
 class PictureLatent:
-    """latent: float32 (D,), finite; height, width: of the picture that it was made of; name: its path in the folder."""
+    """latent: float32, finite, or of a tokenizer with codes int64, (y, x, D): (1, 1, D) where it has no grid; height,
+    width: of the picture that it was made of; name: its path in the folder; fitted: into the tokenizer's square, or
+    else at its own resolution."""
 
-    latent: Float[np.ndarray, " d"]
+    latent: Shaped[np.ndarray, "y x d"]
     height: int
     width: int
     name: str = ""
     label: str = ""
     source: str = ""
     licence: str = ""
+    fitted: bool = True
 
 
-def latent_schema(numbers: int, bits: int) -> pa.Schema:
+def latent_schema(kind: LatentKind) -> pa.Schema:
     """The columns of a token file of pictures."""
     texts = {name: pa.string() for name in ("name", "label", "source", "licence")}
-    sizes = {"height": pa.int32(), "width": pa.int32()}
-    columns = {**texts, **sizes, "latent": pa.list_(KINDS[bits], numbers)}
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+    sizes = {"height": pa.int32(), "width": pa.int32(), "fitted": pa.bool_()}
+    columns = {**texts, **sizes, "high": pa.int32(), "wide": pa.int32(), "latent": pa.list_(kind.column)}
+    return pa.schema([pa.field(name, column, nullable=False) for name, column in columns.items()])
 
 
 class LatentWriter(RowWriter[PictureLatent]):
-    """Streams latents into a token file, as float16 or float32. `write` raises ValueError for another shape, and for
-    numbers that are not finite or too large for float16."""
+    """Streams latents into a token file. `write` raises ValueError for what is not of the kind, such as numbers that
+    are not finite or too large for float16."""
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        tokenizer_name: str,
-        fingerprint: str,
-        numbers: int,
-        bits: Literal[16, 32] = 16,
-    ) -> None:
-        self.numbers, self.largest = numbers, float(np.finfo(np.float16 if bits == 16 else np.float32).max)
-        header = Header(FORMAT, VERSION, tokenizer_name, fingerprint, {"numbers": numbers, "bits": bits})
-        super().__init__(Path(path), latent_schema(numbers, bits).with_metadata(header.metadata()), _to_batch)
+    def __init__(self, path: str | os.PathLike[str], tokenizer_name: str, fingerprint: str, kind: LatentKind) -> None:
+        self.kind = kind
+        header = Header(FORMAT, VERSION, tokenizer_name, fingerprint, asdict(kind))
+        super().__init__(Path(path), latent_schema(kind).with_metadata(header.metadata()), _to_batch)
 
     def check(self, row: PictureLatent) -> None:
-        check_latent(row, self.numbers)
-        if np.abs(row.latent).max() > self.largest:
-            raise ValueError(f"tokens of {row.name!r}: too large for float16; write them with --bits 32")
-
-
-def check_latent(row: PictureLatent, numbers: int) -> None:
-    if row.latent.shape != (numbers,) or not np.isfinite(row.latent).all():
-        raise ValueError(f"tokens of {row.name!r}: expected {numbers} finite numbers, got shape {row.latent.shape}")
-    if not 1 <= min(row.height, row.width) <= max(row.height, row.width) <= LONGEST:
-        raise ValueError(f"tokens of {row.name!r}: a picture of {row.height} x {row.width} pixels")
+        self.kind.check(row)
 
 
 def _to_batch(rows: list[PictureLatent], schema: pa.Schema) -> pa.RecordBatch:
-    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(PictureLatent)}
-    kind = schema.field("latent").type
-    numbers = np.stack(columns["latent"]).astype(kind.value_type.to_pandas_dtype()).ravel()
-    columns["latent"] = pa.FixedSizeListArray.from_arrays(pa.array(numbers), kind.list_size)
-    return pa.record_batch([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
+    grids = {"high": [row.latent.shape[0] for row in rows], "wide": [row.latent.shape[1] for row in rows]}
+    numbers = np.concatenate([row.latent.ravel() for row in rows])
+    values = pa.array(numbers.astype(schema.field("latent").type.value_type.to_pandas_dtype()))
+    ends = np.cumsum([0] + [row.latent.size for row in rows], dtype=np.int32)
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        if name == "latent":
+            return pa.ListArray.from_arrays(pa.array(ends), values)
+        return pa.array(grids.get(name) or [getattr(row, name) for row in rows], kind)
+
+    return pa.record_batch([column(f.name, f.type).cast(f.type) for f in schema], schema=schema)
 
 
 def read_latents(
@@ -82,25 +112,33 @@ def read_latents(
     """The pictures of a token file, one after the other; see `read_tokens`."""
     path = Path(path)
     with open_token_file(path) as file:
-        header = read_header(file, path, FORMAT, VERSION, ("numbers", "bits"))
-        if header.sizes["bits"] not in KINDS or header.sizes["numbers"] < 1:
-            raise ValueError(f"{path.name}: damaged token file: {header.sizes}; encode again")
-        schema = latent_schema(header.sizes["numbers"], header.sizes["bits"])
-        check_columns(file, path, schema)
+        header = read_header(file, path, FORMAT, VERSION, tuple(f.name for f in fields(LatentKind)))
+        try:
+            kind = LatentKind(**header.sizes)
+        except ValueError:
+            raise ValueError(f"{path.name}: damaged token file: {header.sizes}; encode again") from None
+        check_columns(file, path, latent_schema(kind))
     header.check_tokenizer(path, fingerprint, tokenizer_name)
-    return _read_rows(path, schema, header.sizes["numbers"])
+    return _read_rows(path, kind)
 
 
-def _read_rows(path: Path, schema: pa.Schema, numbers: int) -> Iterator[PictureLatent]:
+def _read_rows(path: Path, kind: LatentKind) -> Iterator[PictureLatent]:
+    schema, dtype = latent_schema(kind), np.int64 if kind.codes else np.float32
     with open_token_file(path) as file:
         for batch in row_groups(file, path, schema):
-            plain = [name for name in schema.names if name != "latent"]
-            columns = {name: batch[name].to_pylist() for name in plain}
-            latents = batch["latent"].flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, numbers)
-            for index, latent in enumerate(latents):
-                row = PictureLatent(latent, **{name: columns[name][index] for name in plain})
+            plain = {name: batch[name].to_pylist() for name in schema.names if name != "latent"}
+            for index, values in enumerate(batch["latent"]):
+                facts = {name: column[index] for name, column in plain.items()}
+                grid = facts.pop("high"), facts.pop("wide"), kind.numbers
+                numbers = values.values.to_numpy(zero_copy_only=False).astype(dtype)
+                if min(grid) < 1 or math.prod(grid) != len(numbers):
+                    raise ValueError(
+                        f"{path.name}: tokens of {facts['name']!r}: {len(numbers)} for {grid[0]} x {grid[1]} places of "
+                        f"{grid[2]}; encode again"
+                    )
+                row = PictureLatent(numbers.reshape(grid), **facts)
                 try:
-                    check_latent(row, numbers)
+                    kind.check(row)
                 except ValueError as error:
                     raise ValueError(f"{path.name}: {error}") from None
                 yield row
