@@ -6,7 +6,7 @@ import torch
 from signtok.config import CriticConfig
 from signtok.tokenizer.adversary import Adversary
 
-CONFIG = CriticConfig(weight=0.5, penalty=2.0, penalty_every=1, channels=8, layers=2, time=8)
+CONFIG = CriticConfig(weight=0.5, most=1e9, penalty=2.0, penalty_every=1, channels=8, layers=2, time=8)
 
 
 def build(config=CONFIG, timed=True) -> Adversary:
@@ -27,6 +27,20 @@ def test_the_decoder_is_drawn_to_what_looks_real_and_the_critic_is_not():
     loss.backward()
     wanted = torch.autograd.grad(0.5 * torch.nn.functional.softplus(-adversary.critic(fake, T)).mean(), fake)[0]
     torch.testing.assert_close(fake.grad, wanted)
+
+
+def test_it_pulls_no_harder_than_the_squared_error():
+    """Picture by picture: one that is right already is left alone."""
+    real, fake = pictures(0), pictures(1)
+    fake[1] = real[1]
+    fake.requires_grad_()
+    build(CONFIG.model_copy(update={"weight": 1e6, "most": 0.3})).loss(real, fake, T)[0].backward()
+    (squared,) = torch.autograd.grad((fake - real)[:, :3].square().mean(), fake)
+    pulls = fake.grad[:, :3].flatten(1).norm(dim=1)
+    # The three channels beside the picture differ here too: the bound is by all that differ.
+    bound = 0.3 * (fake - real).flatten(1).norm(dim=1) / (fake - real)[:, :3].flatten(1).norm(dim=1).clamp(min=1e-9)
+    torch.testing.assert_close(pulls, bound * squared.flatten(1).norm(dim=1), rtol=1e-4, atol=1e-9)
+    assert pulls[1] == 0
 
 
 def test_the_critic_learns_nothing_of_the_decoders_part():

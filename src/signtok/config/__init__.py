@@ -11,6 +11,7 @@ from signtok.config.base import (
     TrainConfig,
 )
 from signtok.config.critic import CriticConfig
+from signtok.config.denoisers import UNET_B, UNET_H, UNET_L, UNET_M, UNET_XL, TransformerConfig, UNetConfig
 from signtok.config.landmarks import (
     AugmentConfig,
     Bottleneck,
@@ -61,7 +62,6 @@ from signtok.config.splits import (
     TakeSplit,
     TrainOnly,
 )
-from signtok.config.unet import UNET_B, UNET_H, UNET_L, UNET_M, UNET_XL, UNetConfig
 
 __all__ = [
     "ANY_CONFIG",
@@ -118,5 +118,6 @@ __all__ = [
     "TokenizerConfig",
     "TrainConfig",
     "TrainOnly",
+    "TransformerConfig",
     "UNetConfig",
 ]

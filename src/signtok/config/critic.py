@@ -10,7 +10,10 @@ class CriticConfig(Settings):
 
     weight: float = Field(default=0.5, ge=0)
     """Of the decoder's part, beside its other losses: paper 003."""
-    penalty: float = Field(default=1.0, ge=0)
+    most: float = Field(default=1.0, gt=0)
+    """How hard it can pull at a picture, in units of the pull of that picture's squared error. The papers set no such
+    bound; at batches of 16 the critic soon wins, and its pull is all that is left."""
+    penalty: float = Field(default=30.0, ge=0)
     """R1: of the squared gradient of the mean logit at real pictures; paper 003 does not say how much."""
     penalty_every: int = Field(default=8, ge=1)
     """Steps, on average, from one penalty to the next, each that much heavier: it costs as much as all the rest."""

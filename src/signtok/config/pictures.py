@@ -7,9 +7,9 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from signtok.config.base import Amounts, Config, Settings
 from signtok.config.critic import CriticConfig
+from signtok.config.denoisers import TransformerConfig, UNetConfig
 from signtok.config.landmarks import LandmarkConfig, NoBottleneck, ResidualVQConfig
 from signtok.config.splits import PictureSplit, RandomSplit
-from signtok.config.unet import UNetConfig
 
 
 class PictureAugmentConfig(Amounts):
@@ -120,8 +120,14 @@ class PerceptualConfig(Settings):
 
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
-    net: Literal["alex", "vgg"] = "alex"
-    """vgg is the papers', and takes a CPU some ten times as long."""
+    net: Literal["alex", "vgg", "both"] = "both"
+    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of half of the pictures. Errors that
+    one of them does not see the other does: both together, in equal shares."""
+    scale: float = Field(default=1.5, ge=1, le=4)
+    """While training, alex sees pictures moved by up to 7 pixels and enlarged by up to this much, anew in every step:
+    else errors hide in the grid of four pixels that it looks at (Kettunen et al. 2019). 1 turns both off."""
+    part: int = Field(default=32, ge=16)
+    """Pixels of a side of what vgg sees."""
 
 
 class PlainDecoder(Settings):
@@ -152,7 +158,9 @@ class FlowDecoder(Settings):
     cosine path, a `first` picture, "data" and no critic."""
 
     kind: Literal["flow"] = "flow"
-    net: UNetConfig = UNetConfig(channels=48, multipliers=(1, 2, 3), attention=(2,), blocks=1, patch=2)
+    net: Annotated[UNetConfig | TransformerConfig, Field(discriminator="kind")] = UNetConfig(
+        channels=64, multipliers=(1, 2), attention=(1,), blocks=1, patch=4
+    )
     first: GridNet | None = None
     """Paper 001's D_initial: a picture made of the latent, by squared error, which the U-Net is given in its place."""
     stop_gradient: bool = False
@@ -163,6 +171,8 @@ class FlowDecoder(Settings):
     predicts: Literal["data", "noise", "velocity"] = "velocity"
     times: Literal["uniform", "logit_normal"] = "logit_normal"
     """How times are drawn in training."""
+    one_step: float = Field(default=0.0, ge=0, le=1)
+    """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
     steps: int = Field(default=3, ge=1)
     """Of decoding, where nobody asks for another number."""

@@ -16,6 +16,8 @@ from signtok.tokenizer.decoder import Logs
 
 Pictures = Float[Tensor, "b c h w"]
 Times = Float[Tensor, " b"]
+PIXEL = 3
+"""Channels of a picture, which come first in what is judged."""
 
 
 class Adversary(nn.Module):
@@ -37,13 +39,24 @@ class Adversary(nn.Module):
         """
         if not self.training:
             return fake.new_zeros(()), {}
-        fixed = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
-        fooled = F.softplus(-functional_call(self.critic, fixed, (fake, t)).float()).mean()
+        fooled, slope = self.pull(real, fake.detach().requires_grad_(), t)
+        pulled = (fake * slope).sum()
         on_real = F.softplus(-self.critic(real, t).float()).mean()
         on_fake = F.softplus(self.critic(fake.detach(), t).float()).mean()
         critic = on_real + on_fake + self.penalty(real, t)
         logs = {"adversarial": fooled.detach(), "critic": (on_real + on_fake).detach()}
-        return self.config.weight * fooled + critic, logs
+        return self.config.weight * fooled.detach() + pulled - pulled.detach() + critic, logs
+
+    def pull(self, real: Pictures, fake: Pictures, t: Times | None) -> tuple[Tensor, Pictures]:
+        """How little it is fooled by the fake ones, and the weighted slope of that at them, picture by picture no
+        longer than `most` times that of the mean squared error."""
+        fixed = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
+        fooled = F.softplus(-functional_call(self.critic, fixed, (fake, t)).float()).mean()
+        (slope,) = torch.autograd.grad(self.config.weight * fooled, fake)
+        count = len(fake) * PIXEL * fake.shape[2] * fake.shape[3]
+        most = self.config.most * 2 / count * (fake - real).detach().flatten(1).norm(dim=1)
+        length = slope[:, :PIXEL].flatten(1).norm(dim=1)
+        return fooled, slope * (most / length.clamp(min=1e-12)).clamp(max=1)[:, None, None, None]
 
     def penalty(self, real: Pictures, t: Times | None) -> Tensor:
         """R1: half the squared gradient at real pictures, in float32, for it is differentiated once more. Not in every

@@ -6,8 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok import flow
-from signtok.config import FlowDecoder
+from signtok.config import FlowDecoder, TransformerConfig, UNetConfig
 from signtok.data.batch import PictureBatch
+from signtok.nn.dit import Transformer
 from signtok.nn.grid_nets import GridUp
 from signtok.nn.tiles import in_tiles
 from signtok.nn.unet import UNet
@@ -19,6 +20,14 @@ DEVIATION = 0.5
 """Of pictures in [-1, 1], about: what is noised is divided by the deviation that this leads to (Chen 2023)."""
 Picture = Float[Tensor, "b 3 h w"]
 Times = Float[Tensor, " b"]
+
+
+def build_denoiser(config: UNetConfig | TransformerConfig, inputs: int) -> UNet | Transformer:
+    match config:
+        case UNetConfig():
+            return UNet(config, inputs)
+        case TransformerConfig():
+            return Transformer(config, inputs)
 
 
 class Flow(nn.Module):
@@ -34,7 +43,7 @@ class Flow(nn.Module):
         self.config, self.stride, self.tile = config, stride, tile
         self.path = flow.Path(config.path, config.scale)
         self.first = GridUp(config.first, latent) if config.first else None
-        self.net = UNet(config.net, 3 + (3 if self.first else latent))
+        self.net = build_denoiser(config.net, 3 + (3 if self.first else latent))
         self.adversary = Adversary(config.critic, 6, timed=True) if config.critic else None
 
     def condition(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b c h w"]:
@@ -68,7 +77,7 @@ class Flow(nn.Module):
             error = F.mse_loss(condition.float(), x)
             loss, logs["first"] = loss + error, error.detach() / 4
         if self.config.perceptual:
-            seen = perceptual_loss(self.config.perceptual, found.x, x)
+            seen = perceptual_loss(self.config.perceptual, found.x, x, self.training)
             loss, logs["lpips"] = loss + self.config.perceptual.weight * seen, seen.detach()
         if self.adversary is not None:
             more, judged = self.adversary.loss(torch.cat([x, x_t], 1), torch.cat([found.x, x_t], 1), t)
@@ -76,7 +85,8 @@ class Flow(nn.Module):
         return loss, logs
 
     def draw_times(self, count: int) -> Times:
-        return flow.uniform_times(count) if self.config.times == "uniform" else flow.logit_normal_times(count)
+        t = flow.uniform_times(count) if self.config.times == "uniform" else flow.logit_normal_times(count)
+        return torch.where(torch.rand(count) < self.config.one_step, 1.0, t)
 
     def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         return picture_loss(self.config.perceptual, self.reconstruct(z, generator=_seeded()), batch)

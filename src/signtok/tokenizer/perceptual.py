@@ -1,6 +1,7 @@
 """LPIPS as a loss. Its network is nobody's part: no checkpoint holds it, no optimiser sees it."""
 
 from functools import cache
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,25 +13,59 @@ from signtok.data.batch import PictureBatch
 from signtok.nn.perceptual import Lpips, load_lpips
 from signtok.tokenizer.decoder import Logs
 
+Pictures = Float[Tensor, "_ 3 _ _"]
+MOVE = 7
+"""Pixels."""
 PER_UNIT = 4
 """Squared error of pictures in [-1, 1], as models see them, over that in [0, 1], as it is reported."""
 
 
 @cache
-def _network(net: str, device: torch.device) -> Lpips:
-    return load_lpips("vgg" if net == "vgg" else "alex").to(device)
+def _network(net: Literal["alex", "vgg"], device: torch.device) -> Lpips:
+    network = load_lpips(net).to(device)
+    network.to(memory_format=torch.channels_last)  # a third faster on a CPU
+    return network
 
 
-def perceptual_loss(
-    config: PerceptualConfig, x: Float[Tensor, "b 3 h w"], wanted: Float[Tensor, "b 3 h w"]
-) -> Float[Tensor, ""]:
-    """Mean LPIPS of pictures in [-1, 1], not weighted. Raises ValueError where its package is not installed."""
-    network = _network(config.net, x.device)
-    return network(x, wanted).float().mean()
+def perceptual_loss(config: PerceptualConfig, x: Pictures, wanted: Pictures, training: bool) -> Float[Tensor, ""]:
+    """Mean LPIPS of pictures in [-1, 1], not weighted; in evaluation of whole pictures as they are.
+
+    Raises ValueError where its package is not installed.
+    """
+    nets: list[Literal["alex", "vgg"]] = ["alex", "vgg"] if config.net == "both" else [config.net]
+    seen = []
+    for net in nets:
+        pair = (x, wanted) if not training else varied(config, x, wanted) if net == "alex" else part(config, x, wanted)
+        seen.append(_network(net, x.device)(*pair).float().mean())
+    return torch.stack(seen).mean()
+
+
+def varied(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
+    """Both alike: at most MOVE pixels cut off, at 1 to `config.scale` times the size."""
+    if config.scale == 1:
+        return x, wanted
+    less = int(torch.randint(0, MOVE + 1, ()))
+    rows, columns = _somewhere(x, x.shape[2] - less, x.shape[3] - less)
+    factor = 1 + (config.scale - 1) * float(torch.rand(()))
+    size = [round(factor * (side - less)) for side in x.shape[2:]]
+    x, wanted = (F.interpolate(one[..., rows, columns].float(), size, mode="bilinear") for one in (x, wanted))
+    return x, wanted
+
+
+def part(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
+    """The same square of the first half of the pictures, which are in no order."""
+    rows, columns = _somewhere(x, min(config.part, x.shape[2]), min(config.part, x.shape[3]))
+    half = -(-len(x) // 2)
+    return x[:half, :, rows, columns], wanted[:half, :, rows, columns]
+
+
+def _somewhere(x: Pictures, height: int, width: int) -> tuple[slice, slice]:
+    top, left = (int(torch.randint(0, n + 1, ())) for n in (x.shape[2] - height, x.shape[3] - width))
+    return slice(top, top + height), slice(left, left + width)
 
 
 def picture_loss(
-    config: PerceptualConfig | None, x: Float[Tensor, "b 3 h w"], batch: PictureBatch
+    config: PerceptualConfig | None, x: Pictures, batch: PictureBatch, training: bool = False
 ) -> tuple[Tensor, Logs]:
     """Mean squared error as it is reported, of values in [0, 1], and LPIPS by the weight that it has beside the error
     of values in [-1, 1]."""
@@ -38,5 +73,5 @@ def picture_loss(
     logs = {"mse": error.detach()}
     if config is None:
         return error, logs
-    seen = perceptual_loss(config, x, batch.x)
+    seen = perceptual_loss(config, x, batch.x, training)
     return error + config.weight / PER_UNIT * seen, logs | {"lpips": seen.detach()}

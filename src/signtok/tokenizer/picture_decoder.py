@@ -57,7 +57,7 @@ class Plain(nn.Module):
 
     def loss(self, z: Float[Tensor, "b *grid d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         x = self.net(z)
-        loss, logs = picture_loss(self.config.perceptual, x, batch)
+        loss, logs = picture_loss(self.config.perceptual, x, batch, self.training)
         if self.adversary is not None:
             more, judged = self.adversary.loss(batch.x, x.float())
             loss, logs = loss + more / PER_UNIT, logs | judged

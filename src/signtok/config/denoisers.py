@@ -1,4 +1,6 @@
-"""Settings of the U-Net of flow decoders (paper 003, and smaller ones of ours)."""
+"""Settings of the networks that flow decoders look with (paper 003, and smaller ones of ours)."""
+
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -8,6 +10,7 @@ from signtok.config.base import Settings
 class UNetConfig(Settings):
     """The U-Net of ADM (Dhariwal and Nichol 2021). As it stands here: B of paper 003."""
 
+    kind: Literal["unet"] = "unet"
     channels: int = Field(default=64, ge=8, multiple_of=8)
     multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
     """Of the channels, level by level; each level has half the height and width of the one before."""
@@ -30,6 +33,29 @@ class UNetConfig(Settings):
     def stride(self) -> int:
         """Heights and widths have to be multiples of it."""
         return self.patch * 2 ** (len(self.multipliers) - 1)
+
+
+class TransformerConfig(Settings):
+    """A diffusion transformer (Peebles and Xie 2023), which paper 003 compares the U-Net with."""
+
+    kind: Literal["transformer"] = "transformer"
+    width: int = Field(default=192, ge=16, multiple_of=4)
+    blocks: int = Field(default=6, ge=1)
+    head: int = Field(default=32, ge=4)
+    """Width of an attention head, which has to divide that of the whole."""
+    patch: int = Field(default=8, ge=1)
+    """Pixels of the squares that pictures are cut into."""
+
+    @model_validator(mode="after")
+    def check_heads(self) -> "TransformerConfig":
+        if self.width % self.head:
+            raise ValueError(f"heads of {self.head} in a width of {self.width}: it has to be a multiple")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Heights and widths have to be multiples of it."""
+        return self.patch
 
 
 UNET_B = UNetConfig()

@@ -1,0 +1,54 @@
+"""LPIPS as a loss: what its networks see of the pictures while training."""
+
+import pytest
+import torch
+
+from signtok.config import PerceptualConfig
+from signtok.tokenizer import perceptual
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What each network is given, in place of the networks."""
+    calls = []
+
+    def network(net, device):
+        return lambda x, wanted: (calls.append((net, x, wanted)), (x - wanted).abs().mean((1, 2, 3)))[1]
+
+    monkeypatch.setattr(perceptual, "_network", network)
+    return calls
+
+
+def pictures(rows=5, size=64):
+    x = torch.rand(rows, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return x, x * 0.5
+
+
+@pytest.mark.parametrize("size", [24, 64, 100])
+def test_in_training_vgg_sees_a_part_and_alex_another_size(seen, size):
+    torch.manual_seed(0)
+    for _ in range(20):
+        perceptual.perceptual_loss(PerceptualConfig(), *pictures(size=size), training=True)
+    alex, vgg = seen[::2], seen[1::2]
+    assert {net for net, *_ in alex} == {"alex"}
+    assert {x.shape for _, x, _ in vgg} == {(3, 3, min(32, size), min(32, size))}
+    sides = [x.shape[2] for _, x, _ in alex]
+    assert min(sides) >= size - perceptual.MOVE
+    assert 1.2 * size < max(sides) <= 1.5 * size
+    for _, x, wanted in seen:
+        torch.testing.assert_close(wanted, x * 0.5, atol=1e-5, rtol=0)
+    corners = {float(x[0, 0, 0, 0]) for _, x, _ in vgg}
+    assert len(corners) > (1 if size > 32 else 0)
+
+
+def test_in_evaluation_all_of_every_picture(seen):
+    pair = pictures()
+    perceptual.perceptual_loss(PerceptualConfig(), *pair, training=False)
+    assert [net for net, *_ in seen] == ["alex", "vgg"]
+    assert all(x is pair[0] for _, x, _ in seen)
+
+
+def test_one_of_them_alone_and_as_it_is(seen):
+    pair = pictures()
+    perceptual.perceptual_loss(PerceptualConfig(net="alex", scale=1), *pair, training=True)
+    assert [(net, x is pair[0]) for net, x, _ in seen] == [("alex", True)]
