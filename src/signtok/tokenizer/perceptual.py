@@ -22,9 +22,7 @@ PER_UNIT = 4
 
 @cache
 def _network(net: Literal["alex", "vgg"], device: torch.device) -> Lpips:
-    network = load_lpips(net).to(device)
-    network.to(memory_format=torch.channels_last)  # a third faster on a CPU
-    return network
+    return load_lpips(net).to(device)
 
 
 def perceptual_loss(config: PerceptualConfig, x: Pictures, wanted: Pictures, training: bool) -> Float[Tensor, ""]:
