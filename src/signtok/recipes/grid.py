@@ -22,24 +22,29 @@ from signtok.config import (
     TrainConfig,
 )
 
-NET = GridNet(channels=32, multipliers=(1, 2, 4), blocks=1, patch=2)
+ENCODER = GridNet(channels=64, multipliers=(1, 2), blocks=2, patch=4)
+DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4)
+"""As much work as a look of the U-Net, so that rates and work are equal and only the kind of decoder differs."""
+FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4)
 KL = GaussianConfig()
 
 
 def vae() -> PictureConfig:
     """The deterministic decoder: squared error and LPIPS, a divergence of next to no weight."""
-    return _tokenizer("vae", PlainDecoder(net=NET, perceptual=PerceptualConfig()))
+    return _tokenizer("vae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig()))
 
 
 def gan_ae() -> PictureConfig:
     """And with a critic of patches (VQGAN, Esser et al. 2021), which both papers are compared with."""
-    return _tokenizer("gan-ae", PlainDecoder(net=NET, perceptual=PerceptualConfig(), critic=CriticConfig()))
+    return _tokenizer(
+        "gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
+    )
 
 
 def swycc() -> PictureConfig:
     """Paper 001: D_initial makes a picture by squared error, D_refine one that looks right, by diffusion."""
     decoder = FlowDecoder(
-        first=NET,
+        first=FIRST,
         path="cosine",
         scale=1.0,
         predicts="data",
@@ -59,7 +64,7 @@ def eps_vae() -> PictureConfig:
 def _tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL) -> PictureConfig:
     return PictureConfig(
         name=name,
-        tokenizer=PictureTokenizerConfig(latent=4, encoder=NET, bottleneck=bottleneck, decoder=decoder),
+        tokenizer=PictureTokenizerConfig(latent=4, encoder=ENCODER, bottleneck=bottleneck, decoder=decoder),
         optim=OptimConfig(learning_rate=2e-3),
-        train=TrainConfig(batch_size=16, max_steps=20_000),
+        train=TrainConfig(batch_size=8, max_steps=40_000),
     )
