@@ -22,9 +22,6 @@ from signtok.data.takes import make_bank
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.picture_model import PictureModel
 
-VALIDATION_PICTURES = 2048
-"""At most, evenly spaced: enough to choose weights by."""
-
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
@@ -89,7 +86,7 @@ def _pictures(config: PictureConfig) -> Experiment:
             batch_size=config.train.batch_size,
             seed=config.train.seed,
         ),
-        validation=PictureBatches(pictures.pixels, pictures.labels, spaced(parts.validation, VALIDATION_PICTURES)),
+        validation=PictureBatches(pictures.pixels, pictures.labels, spaced(parts.validation, config.data.validation)),
         data_hash=pictures.hash,
     )
 

@@ -43,6 +43,8 @@ class PictureDataConfig(Settings):
     generated: int = 4096
     """How many pictures are rendered where `path` is "generated"."""
     augment: PictureAugmentConfig = PictureAugmentConfig()
+    validation: int = Field(default=2048, ge=1)
+    """Pictures that weights are chosen by, at most, evenly spaced."""
 
 
 class LinearNet(Settings):

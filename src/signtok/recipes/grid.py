@@ -16,6 +16,7 @@ from signtok.config import (
     PerceptualConfig,
     PictureBottleneck,
     PictureConfig,
+    PictureDataConfig,
     PictureDecoder,
     PictureTokenizerConfig,
     PlainDecoder,
@@ -27,6 +28,8 @@ DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4)
 """As much work as a look of the U-Net, so that rates and work are equal and only the kind of decoder differs."""
 FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4)
 KL = GaussianConfig()
+VALIDATION = 256
+"""Decoding in several steps, and LPIPS by VGG, take 80 ms a picture."""
 
 
 def vae() -> PictureConfig:
@@ -36,9 +39,7 @@ def vae() -> PictureConfig:
 
 def gan_ae() -> PictureConfig:
     """And with a critic of patches (VQGAN, Esser et al. 2021), which both papers are compared with."""
-    return _tokenizer(
-        "gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
-    )
+    return _tokenizer("gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig()))
 
 
 def swycc() -> PictureConfig:
@@ -66,5 +67,6 @@ def _tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck
         name=name,
         tokenizer=PictureTokenizerConfig(latent=4, encoder=ENCODER, bottleneck=bottleneck, decoder=decoder),
         optim=OptimConfig(learning_rate=2e-3),
-        train=TrainConfig(batch_size=8, max_steps=40_000),
+        data=PictureDataConfig(validation=VALIDATION),
+        train=TrainConfig(batch_size=8, max_steps=40_000, evaluate_every=2000),
     )
