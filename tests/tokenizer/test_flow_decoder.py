@@ -10,8 +10,9 @@ from signtok.tokenizer.flow_decoder import Flow
 GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
 EPS = FlowDecoder(net=UNET, perceptual=None, critic=None)
-SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "predicts": "data", "spacing": "even", "scale": 1.0})
-both = pytest.mark.parametrize("config", [EPS, SWYCC], ids=["eps-vae", "swycc"])
+SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "score": "data", "spacing": "even", "scale": 1.0})
+PAPER = EPS.model_copy(update={"predicts": "velocity"})
+both = pytest.mark.parametrize("config", [EPS, PAPER, SWYCC], ids=["eps-vae", "velocity", "swycc"])
 
 
 def build(config: FlowDecoder) -> Flow:
@@ -47,6 +48,27 @@ def test_one_that_knows_the_picture_decodes_it_in_any_number_of_steps(config, st
     decoder, x = build(config).eval(), batch().x
     monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", x, x_t, t))
     torch.testing.assert_close(decoder.reconstruct(latents(), steps), x, atol=1e-5, rtol=0)
+
+
+def test_the_score_is_of_the_velocity_whatever_is_predicted(monkeypatch):
+    """An error of the data counts (scale / t)^2 times."""
+    decoder, pictures = build(EPS).train(), batch()
+    off = 0.1 * torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(5))
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", pictures.x + off, x_t, t))
+    times = torch.tensor([0.2, 0.5, 1.0])
+    monkeypatch.setattr(decoder, "draw_times", lambda count: times)
+    _, logs = decoder.loss(latents(), pictures)
+    wanted = ((EPS.scale / times).square() * off.square().mean((1, 2, 3))).mean()
+    torch.testing.assert_close(logs["score"], wanted, rtol=1e-3, atol=0)
+
+
+def test_times_that_are_trained_on():
+    decoder = build(EPS.model_copy(update={"one_step": 0.3})).train()
+    torch.manual_seed(0)
+    t = decoder.draw_times(4000)
+    assert t.min() >= 0.05
+    assert (t == 1).float().mean() == pytest.approx(0.3, abs=0.03)
+    assert t[t < 1].mean() == pytest.approx(0.5, abs=0.03)
 
 
 @both

@@ -32,7 +32,7 @@ UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head
 CRITIC = CriticConfig(channels=8, layers=1, time=8, penalty_every=1)
 FLOW = FlowDecoder(net=UNET, perceptual=None, critic=CRITIC)
 SWYCC = FlowDecoder(
-    net=UNET, first=GRID, path="cosine", predicts="data", spacing="even", scale=1.0, perceptual=None, critic=None
+    net=UNET, first=GRID, path="cosine", score="data", spacing="even", scale=1.0, perceptual=None, critic=None
 )
 RVQ = ResidualVQConfig(codebooks=2, codes=8, dim=6, dropout=0, bypass=0)
 FSQ = FSQConfig(levels=(64, 48), codebooks=3)  # small numbers are not all rounded to 0

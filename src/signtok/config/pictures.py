@@ -170,7 +170,11 @@ class FlowDecoder(Settings):
     path: Literal["rectified", "cosine"] = "rectified"
     scale: float = Field(default=0.6, gt=0)
     """gamma: data are multiplied by it before noise is added."""
-    predicts: Literal["data", "noise", "velocity"] = "velocity"
+    predicts: Literal["data", "noise", "velocity"] = "data"
+    """What the network gives. The papers' is the velocity; one that sees squares of 4 x 4 pixels and has few channels
+    cannot hand on their noise, which the velocity contains, and learns the data many times as fast (Li and He 2025)."""
+    score: Literal["data", "noise", "velocity"] = "velocity"
+    """What the squared error is of: of the velocity of a rectified path it is that of the data times (scale / t)^2."""
     times: Literal["uniform", "logit_normal"] = "logit_normal"
     """How times are drawn in training."""
     one_step: float = Field(default=0.0, ge=0, le=1)

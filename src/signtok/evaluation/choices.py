@@ -17,6 +17,8 @@ class PictureChecks:
     """steps that improve each latent by descent, as in encode; by default as the tokenizer is set"""
     steps: int | None = None
     """steps of a decoder that samples, as in decode; by default as it was trained"""
+    limit: int = 2500
+    """pictures that are looked at, at most, evenly spaced"""
     pixels_only: bool = False
     """MSE, PSNR and SSIM alone, without the networks: a fraction of the time"""
     inception: Path_ = None

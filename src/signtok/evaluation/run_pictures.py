@@ -26,9 +26,6 @@ from signtok.evaluation.score import Score
 from signtok.hub import PictureTokenizer
 
 NO_MORE = PictureChecks()
-MOST = 2500
-"""Pictures that are evaluated, evenly spaced, so that all classes are there."""
-
 UNSEEN, UNSEEN_SEED = 500, 20241112
 """Rendered pictures that no training sees, whose seed is 0."""
 
@@ -106,7 +103,9 @@ def evaluate_pictures(
     """
     if checks.pixels_only and (checks.inception or checks.clip):
         raise ValueError("--pixels-only leaves out what --inception and --clip are for; leave one or the other out")
-    tested = tested_pictures(tokenizer, data, MOST)
+    if checks.limit < 2:
+        raise ValueError(f"--limit {checks.limit}: give at least 2 pictures")
+    tested = tested_pictures(tokenizer, data, checks.limit)
     hands = tested.hands(checks.landmarks) if checks.landmarks else None
     done = tested.reconstructed(tokenizer, checks.refine, checks.steps)
     scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])

@@ -48,7 +48,7 @@ def swycc() -> PictureConfig:
         first=FIRST,
         path="cosine",
         scale=1.0,
-        predicts="data",
+        score="data",
         times="uniform",
         spacing="even",
         perceptual=PerceptualConfig(weight=0.1),
