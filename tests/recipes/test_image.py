@@ -1,5 +1,6 @@
 """Recipes of pictures: what the paper's leave out, and how the public sets are divided."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import torch
 from signtok.config import ANY_CONFIG, BlockSplit, RandomSplit, TailSplit
 from signtok.data.picture_augment import augment
 from signtok.data.picture_folder import PictureFile
-from signtok.recipes import grid, image
-from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protocol
+from signtok.recipes import grid, image, ladders
+from signtok.recipes.choices import PictureChoices
+from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protocol, with_pictures
 
-every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe.__name__)
-PAPER_000 = [recipe for recipe in PICTURE_RECIPES if recipe.__name__.startswith("asl_image")]
+every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe().name)
+PAPER_000 = [recipe for recipe in PICTURE_RECIPES if recipe().name.startswith("asl-image")]
 GRIDS = [grid.vae, grid.gan_ae, grid.swycc, grid.eps_vae]
 
 
@@ -21,7 +23,7 @@ def test_json_and_back(recipe):
     assert ANY_CONFIG.validate_json(recipe().model_dump_json()) == recipe()
 
 
-@pytest.mark.parametrize("recipe", PAPER_000, ids=lambda recipe: recipe.__name__)
+@pytest.mark.parametrize("recipe", PAPER_000, ids=lambda recipe: recipe().name)
 def test_pictures_of_paper_000_are_not_augmented(recipe):
     x = torch.rand(3, 3, 16, 16) * 2 - 1
     assert torch.equal(augment(x, recipe().data.augment, torch.Generator().manual_seed(0)), x)
@@ -37,6 +39,34 @@ def test_decoders_are_compared_at_one_rate_and_encoder():
     assert len({config.tokenizer.encoder for config in configs}) == 1
     assert {config.tokenizer.shape for config in configs} == {(8, 8, 4)}
     assert len({(config.train.batch_size, config.optim) for config in configs}) == 1
+
+
+def test_names_are_of_one_recipe_each():
+    names = [recipe().name for recipe in PICTURE_RECIPES]
+    assert len(names) == len(set(names))
+
+
+def test_a_rung_changes_one_thing():
+    """Up to `eps-vae` itself, and for paper 001's losses up to `swycc`."""
+
+    def changes(one, other):
+        one, other = (recipe().tokenizer.decoder for recipe in (one, other))
+        return {name for name in type(one).model_fields if getattr(one, name) != getattr(other, name)}
+
+    rungs = [*ladders.EPS_VAE[: len(ladders.RUNGS)], grid.eps_vae]
+    wanted = ["times", "net", "perceptual", "critic", "scale", "spacing"]
+    assert [changes(*pair) for pair in itertools.pairwise(rungs)] == [{name} for name in wanted]
+    assert changes(ladders.SWYCC[0], ladders.SWYCC[1]) == {"first_weight"}
+    assert changes(ladders.SWYCC[1], grid.swycc) == {"perceptual"}
+    assert changes(ladders.SWYCC[2], grid.swycc) == {"stop_gradient"}
+
+
+def test_rates_of_numbers_and_of_codes():
+    shapes = {
+        recipe().name: with_pictures(recipe(), Path("generated"), PictureChoices(latent=2)).tokenizer.shape
+        for recipe in (*GRIDS, grid.div_ae, grid.div_ae_fsq)
+    }
+    assert set(shapes.values()) == {(8, 8, 2)}
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,8 @@ class FlowDecoder(Settings):
     )
     first: GridNet | None = None
     """Paper 001's D_initial: a picture made of the latent, by squared error, which the U-Net is given in its place."""
+    first_weight: float = Field(default=1.0, ge=0)
+    """Of its squared error."""
     stop_gradient: bool = False
     """Whether that picture learns nothing from what is made of it."""
     path: Literal["rectified", "cosine"] = "rectified"

@@ -43,7 +43,7 @@ class PictureChoices:
     size: int | None = None
     """height and width, in pixels"""
     latent: int | None = None
-    """numbers a picture"""
+    """numbers a picture, or of each place where it has a grid; of codes, how many a place"""
     split: str | None = None
     """of numbered pictures: blocks of them, the tail of each class, or paper (at random, which leaks)"""
     per_class: int | None = None

@@ -9,6 +9,7 @@ At 64 pixels and 4 numbers a place: 8 x 8 places, 48 times fewer numbers than th
 from signtok.config import (
     CriticConfig,
     FlowDecoder,
+    FSQConfig,
     GaussianConfig,
     GridNet,
     NoBottleneck,
@@ -20,6 +21,7 @@ from signtok.config import (
     PictureDecoder,
     PictureTokenizerConfig,
     PlainDecoder,
+    ResidualVQConfig,
     TrainConfig,
 )
 
@@ -34,38 +36,64 @@ VALIDATION = 256
 
 def vae() -> PictureConfig:
     """The deterministic decoder: squared error and LPIPS, a divergence of next to no weight."""
-    return _tokenizer("vae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig()))
+    return grid_tokenizer("vae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig()))
 
 
 def gan_ae() -> PictureConfig:
     """And with a critic of patches (VQGAN, Esser et al. 2021), which both papers are compared with."""
-    return _tokenizer("gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig()))
+    return grid_tokenizer(
+        "gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
+    )
+
+
+REFINE = FlowDecoder(
+    first=FIRST,
+    path="cosine",
+    scale=1.0,
+    score="data",
+    times="uniform",
+    spacing="even",
+    perceptual=PerceptualConfig(weight=0.1),
+    critic=None,
+)
+RVQ = ResidualVQConfig(codebooks=4, codes=256, dim=16)
+FSQ = FSQConfig(levels=(8, 6, 5), codebooks=4)
 
 
 def swycc() -> PictureConfig:
     """Paper 001: D_initial makes a picture by squared error, D_refine one that looks right, by diffusion."""
-    decoder = FlowDecoder(
-        first=FIRST,
-        path="cosine",
-        scale=1.0,
-        score="data",
-        times="uniform",
-        spacing="even",
-        perceptual=PerceptualConfig(weight=0.1),
-        critic=None,
-    )
-    return _tokenizer("swycc", decoder, NoBottleneck())
+    return grid_tokenizer("swycc", REFINE, NoBottleneck())
 
 
 def eps_vae() -> PictureConfig:
     """Paper 003: a rectified flow, given the latent, with LPIPS and a critic of its way."""
-    return _tokenizer("eps-vae", FlowDecoder())
+    return grid_tokenizer("eps-vae", FlowDecoder())
 
 
-def _tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL) -> PictureConfig:
+def div_ae() -> PictureConfig:
+    """Codes in place of numbers, four of 8 bits a place by residual VQ, decoded as `eps-vae` decodes."""
+    return grid_tokenizer("div-ae", FlowDecoder(), RVQ)
+
+
+def div_ae_fsq() -> PictureConfig:
+    """By finite scalar quantisation."""
+    return grid_tokenizer("div-ae-fsq", FlowDecoder(), FSQ)
+
+
+def div_ae_swycc() -> PictureConfig:
+    """Residual VQ decoded as `swycc` decodes: the first question that paper 001 leaves open."""
+    return grid_tokenizer("div-ae-swycc", REFINE, RVQ)
+
+
+def div_ae_swycc_fsq() -> PictureConfig:
+    return grid_tokenizer("div-ae-swycc-fsq", REFINE, FSQ)
+
+
+def grid_tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL) -> PictureConfig:
+    latent = bottleneck.dim if isinstance(bottleneck, ResidualVQConfig | FSQConfig) else 4
     return PictureConfig(
         name=name,
-        tokenizer=PictureTokenizerConfig(latent=4, encoder=ENCODER, bottleneck=bottleneck, decoder=decoder),
+        tokenizer=PictureTokenizerConfig(latent=latent, encoder=ENCODER, bottleneck=bottleneck, decoder=decoder),
         optim=OptimConfig(learning_rate=2e-3),
         data=PictureDataConfig(validation=VALIDATION),
         train=TrainConfig(batch_size=8, max_steps=40_000, evaluate_every=2000),

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from signtok.config import (
     BlockSplit,
+    FSQConfig,
     LatentDiffusionDecoder,
     PictureConfig,
     PictureTokenizerConfig,
     RandomSplit,
+    ResidualVQConfig,
     Settings,
     TailSplit,
 )
@@ -19,6 +21,7 @@ from signtok.data.generate import is_generated
 from signtok.data.picture_folder import PictureFile, list_pictures
 from signtok.recipes import grid, image
 from signtok.recipes.choices import PictureChoices
+from signtok.recipes.ladders import LADDERS
 
 PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     image.asl_image_conv,
@@ -30,6 +33,11 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     grid.gan_ae,
     grid.swycc,
     grid.eps_vae,
+    grid.div_ae,
+    grid.div_ae_fsq,
+    grid.div_ae_swycc,
+    grid.div_ae_swycc_fsq,
+    *LADDERS,
 )
 Chosen = TypeVar("Chosen", bound=Settings)
 PROTOCOLS = ("blocks", "tail", "paper")
@@ -67,8 +75,9 @@ def protocol(name: str, highest: int) -> BlockSplit | TailSplit | RandomSplit:
 
 def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) -> PictureConfig:
     """Raises ValueError for a folder without pictures, an unknown protocol, and a size that the net cannot halve."""
-    asked = {"size": choices.size, "latent": choices.latent}
-    changes: dict[str, object] = {key: value for key, value in asked.items() if value is not None}
+    changes: dict[str, object] = {} if choices.size is None else {"size": choices.size}
+    if choices.latent is not None:
+        changes |= with_latent(config.tokenizer, choices.latent)
     tokenizer = checked(config.tokenizer, changes)
     if choices.timesteps is not None:
         tokenizer = with_timesteps(tokenizer, choices.timesteps)
@@ -83,6 +92,14 @@ def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) ->
         highest = middle_number(list_pictures(data))
         data_changes["split"] = protocol(choices.split or "blocks", highest)
     return config.model_copy(update={"data": checked(config.data, data_changes), "tokenizer": tokenizer})
+
+
+def with_latent(config: PictureTokenizerConfig, latent: int) -> dict[str, object]:
+    """So many numbers of a picture, or of each place; where there are codes, so many ids."""
+    if isinstance(config.bottleneck, ResidualVQConfig | FSQConfig):
+        bottleneck = config.bottleneck.model_copy(update={"codebooks": latent})
+        return {"bottleneck": bottleneck, "latent": bottleneck.dim}
+    return {"latent": latent}
 
 
 def middle_number(files: Sequence[PictureFile]) -> int:

@@ -14,7 +14,7 @@ from signtok.nn.tiles import in_tiles
 from signtok.nn.unet import UNet
 from signtok.tokenizer.adversary import Adversary
 from signtok.tokenizer.decoder import Logs
-from signtok.tokenizer.perceptual import perceptual_loss, picture_loss
+from signtok.tokenizer.perceptual import PER_UNIT, perceptual_loss, picture_loss
 
 DEVIATION = 0.5
 """Of pictures in [-1, 1], about: what is noised is divided by the deviation that this leads to (Chen 2023)."""
@@ -72,10 +72,10 @@ class Flow(nn.Module):
         found = self.look(x_t, t, condition.detach() if self.first and self.config.stop_gradient else condition)
         wanted, said = (self.path.target(self.config.score, *pair, t) for pair in ((x, noise), (found.x, found.noise)))
         score = F.mse_loss(said, wanted)
-        loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / 4}
+        loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / PER_UNIT}
         if self.first is not None:
             error = F.mse_loss(condition.float(), x)
-            loss, logs["first"] = loss + error, error.detach() / 4
+            loss, logs["first"] = loss + self.config.first_weight * error, error.detach() / PER_UNIT
         if self.config.perceptual:
             seen = perceptual_loss(self.config.perceptual, found.x, x, self.training)
             loss, logs["lpips"] = loss + self.config.perceptual.weight * seen, seen.detach()

@@ -1,0 +1,54 @@
+"""What each part of the diffusion decoders is worth: the losses of paper 001 (section 4 there) and the ladder of paper
+003 (its table 5), rung by rung, and what else is asked of both.
+
+    signtok train swycc-score --data FOLDER --split blocks --latent 2
+"""
+
+from collections.abc import Callable
+
+from signtok.config import FlowDecoder, NoBottleneck, PictureConfig, TransformerConfig
+from signtok.recipes.grid import REFINE, grid_tokenizer
+
+TRANSFORMER = TransformerConfig(width=192, blocks=6, patch=8)
+"""About the work of the U-Net."""
+
+
+def _of_swycc(name: str, decoder: FlowDecoder) -> Callable[[], PictureConfig]:
+    return lambda: grid_tokenizer(f"swycc-{name}", decoder, NoBottleneck())
+
+
+def _of_eps_vae(name: str, decoder: FlowDecoder) -> Callable[[], PictureConfig]:
+    return lambda: grid_tokenizer(f"eps-vae-{name}", decoder)
+
+
+def _changed(decoder: FlowDecoder, **changes: object) -> FlowDecoder:
+    return decoder.model_copy(update=changes)
+
+
+SWYCC = (
+    _of_swycc("score", _changed(REFINE, first_weight=0.0, perceptual=None)),
+    _of_swycc("mse", _changed(REFINE, perceptual=None)),
+    _of_swycc("stop", _changed(REFINE, stop_gradient=True)),
+)
+"""Diffusion alone; with squared error of D_initial; (`swycc` itself: and with LPIPS); what D_refine sees not its
+teacher."""
+
+
+def _ladder() -> list[FlowDecoder]:
+    """From the bottom; the top is `eps-vae` itself."""
+    critic = _changed(FlowDecoder(), spacing="even", scale=1.0)
+    lpips = _changed(critic, critic=None)
+    unet = _changed(lpips, perceptual=None)
+    logit_normal = _changed(unet, net=TRANSFORMER)
+    flow = _changed(logit_normal, times="uniform")
+    return [flow, logit_normal, unet, lpips, critic, _changed(FlowDecoder(), spacing="even")]
+
+
+RUNGS = ("flow", "logit-normal", "unet", "lpips", "critic", "gamma")
+EPS_VAE = (
+    *(_of_eps_vae(name, decoder) for name, decoder in zip(RUNGS, _ladder(), strict=True)),
+    _of_eps_vae("transformer", _changed(FlowDecoder(), net=TRANSFORMER)),
+    _of_eps_vae("plain", _changed(FlowDecoder(), critic=None)),
+    _of_eps_vae("velocity", _changed(FlowDecoder(), predicts="velocity")),
+)
+LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE)
