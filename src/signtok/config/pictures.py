@@ -179,6 +179,8 @@ class FlowDecoder(Settings):
     """What the squared error is of: of the velocity of a rectified path it is that of the data times (scale / t)^2."""
     times: Literal["uniform", "logit_normal"] = "logit_normal"
     """How times are drawn in training."""
+    shift: float = 0.0
+    """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
     one_step: float = Field(default=0.0, ge=0, le=1)
     """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"

@@ -85,7 +85,8 @@ class Flow(nn.Module):
         return loss, logs
 
     def draw_times(self, count: int) -> Times:
-        t = flow.uniform_times(count) if self.config.times == "uniform" else flow.logit_normal_times(count)
+        uniform = self.config.times == "uniform"
+        t = flow.uniform_times(count) if uniform else flow.logit_normal_times(count, mean=self.config.shift)
         return torch.where(torch.rand(count) < self.config.one_step, 1.0, t).clamp(min=EARLIEST)
 
     def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
