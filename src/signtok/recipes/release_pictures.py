@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signtok.build import at_most, read_pictures
-from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder
+from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder, PictureTokenizerConfig
 from signtok.data.split import split_pictures
 from signtok.evaluation.run_pictures import evaluate_pictures, is_trained_on
 from signtok.evaluation.score import Score, table
 from signtok.hub import PictureTokenizer
+from signtok.tokenizer.picture_model import PictureModel
 
 CARD = """---
 library_name: signtok
@@ -18,16 +19,15 @@ tags: [sign-language, pictures, autoencoder, tokenizer]
 
 # {name}
 
-Tokens for pictures of signing hands: a picture of any size, seen at {size} x {size} pixels, becomes {numbers} numbers,
-{bits:g} bits as float16, and these become a picture of its size again. {parameters:,} parameters; encoder: {encoder};
-decoder: {decoder}. After "Comparison of Autoencoders for tokenization of ASL datasets" (arXiv 2501.06942).
+Tokens for pictures of signing hands: a picture of any size, seen at {size} x {size} pixels, becomes {tokens}, and they
+become a picture of its size again. {parameters:,} parameters; encoder: {encoder}; decoder: {decoder}. After
+{paper}.
 
     import signtok
     tok = signtok.load("{name}")
-    latents = tok.tokenize([picture])   # uint8 (H, W, 3) of any size -> [float32 ({numbers},)]
-    [back] = tok.detokenize(latents)    # uint8 (H, W, 3)
-
-{refining}
+    tokens = tok.tokenize([picture])   # uint8 (H, W, 3) of any size -> [{dtype} {shape}]
+    [back] = tok.detokenize(tokens)    # uint8 (H, W, 3)
+{more}
 
 ## Trained on
 
@@ -49,18 +49,41 @@ fingers that touch may melt into one. A picture that comes back is no proof of a
 somebody signs.
 """
 
-REFINING = """Each latent is improved by {steps} steps of descent through the decoder, about three decodings each;
-`tok.tokenize(pictures, refine=0)` leaves them out and errs more."""
+REFINING = """
+Each latent is improved by {steps} steps of descent through the decoder, about three decodings each;
+`tok.tokenize(pictures, refine=0)` leaves them out and errs more.
+"""
+SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # the same tokens, steps and seed give the same picture
+
+The decoder draws what the tokens do not hold, in {steps} steps where no other number is asked for; another seed
+draws other details.
+"""
+FULL_SIZE = """
+`tok.tokenize(pictures, fit=False)` keeps a picture's own resolution, {numbers} for each {stride} x {stride} pixels;
+large ones are decoded in tiles.
+"""
+PAPERS = {
+    "flow": """"Epsilon-VAE: Denoising as Visual Decoding" (arXiv 2410.04081)""",
+    "first": """"Sample what you cannot compress" (SWYCC, arXiv 2409.02529)""",
+    "grid": """the deterministic decoder that "Epsilon-VAE" (arXiv 2410.04081) is compared with""",
+    "vector": """"Comparison of Autoencoders for tokenization of ASL datasets" (arXiv 2501.06942)""",
+}
 
 NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "grid": "residual blocks at each scale"}
 
 
 def packaged_form(tokenizer: PictureTokenizer) -> PictureTokenizer:
-    """As it will be loaded: weights rounded to float16, and a configuration that names its folder, not where it lay."""
-    model, settings = tokenizer.model, tokenizer.settings
-    model.load_state_dict({name: tensor.half() for name, tensor in model.state_dict().items()})
+    """As it will be loaded: weights rounded to float16, no critic, and a configuration that names its folder, not where
+    it lay."""
+    settings = tokenizer.settings
     data = settings.data.model_copy(update={"path": Path(settings.data.path).name})
-    return PictureTokenizer(model, settings.model_copy(update={"data": data}))
+    config, decoder = settings.tokenizer, settings.tokenizer.decoder
+    if not isinstance(decoder, LatentDiffusionDecoder):
+        config = config.model_copy(update={"decoder": decoder.model_copy(update={"critic": None})})
+    model = PictureModel(config)
+    weights = tokenizer.model.state_dict()
+    model.load_state_dict({name: weights[name].half() for name in model.state_dict()})
+    return PictureTokenizer(model, settings.model_copy(update={"data": data, "tokenizer": config}))
 
 
 def release_pictures(tokenizer: PictureTokenizer, data: Sequence[Path], licence: str, out: Path) -> list[Score]:
@@ -94,12 +117,15 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
     return CARD.format(
         name=info.name,
         numbers=tokenizer.width,
-        bits=info.bits,
+        tokens=info.tokens,
+        paper=PAPERS[paper_of(config)],
+        dtype=tokenizer.dtype.__name__,
+        shape=tokenizer.shape,
+        more=more_in_words(config),
         size=tokenizer.size,
         parameters=info.parameters,
         encoder=NETS[config.encoder.kind],
         decoder=decoder_in_words(config.decoder),
-        refining=REFINING.format(steps=config.refine) if config.refine else "Latents are the encoder's, not refined.",
         pictures=len(at_most(parts.train, pictures.labels, settings.data.per_class)),
         classes=len(pictures.classes),
         folder=settings.data.path,
@@ -107,6 +133,23 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
         protocol=parts.protocol,
         scores="\n\n".join(f"### {title}\n\n{table(scores, 4)}" for title, scores in tables.items()),
     )
+
+
+def paper_of(config: PictureTokenizerConfig) -> str:
+    if isinstance(config.decoder, FlowDecoder):
+        return "first" if config.decoder.first else "flow"
+    return "grid" if len(config.shape) == 3 else "vector"
+
+
+def more_in_words(config: PictureTokenizerConfig) -> str:
+    """What else can be done with it."""
+    more = ""
+    if isinstance(config.decoder, FlowDecoder):
+        more += SAMPLING.format(steps=config.decoder.steps)
+    if len(config.shape) == 3:
+        kind = "ids" if config.codes else "numbers"
+        more += FULL_SIZE.format(numbers=f"{config.shape[2]} {kind}", stride=config.stride)
+    return more + (REFINING.format(steps=config.refine) if config.refine else "")
 
 
 def decoder_in_words(decoder: PictureDecoder) -> str:
