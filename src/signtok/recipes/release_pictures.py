@@ -53,7 +53,7 @@ REFINING = """
 Each latent is improved by {steps} steps of descent through the decoder, about three decodings each;
 `tok.tokenize(pictures, refine=0)` leaves them out and errs more.
 """
-SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # the same tokens, steps and seed give the same picture
+SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # as often as you like, the same
 
 The decoder draws what the tokens do not hold, in {steps} steps where no other number is asked for; another seed
 draws other details.
