@@ -15,7 +15,7 @@ from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protoco
 
 every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe().name)
 PAPER_000 = [recipe for recipe in PICTURE_RECIPES if recipe().name.startswith("asl-image")]
-GRIDS = [grid.vae, grid.gan_ae, grid.swycc, grid.eps_vae]
+GRIDS = [grid.vae, grid.gan_ae, grid.lpips_ae, grid.swycc, grid.eps_vae]
 
 
 @every
@@ -54,7 +54,7 @@ def test_a_rung_changes_one_thing():
         return {name for name in type(one).model_fields if getattr(one, name) != getattr(other, name)}
 
     rungs = [*ladders.EPS_VAE[: len(ladders.RUNGS)], grid.eps_vae]
-    wanted = ["times", "net", "perceptual", "critic", "scale", "spacing"]
+    wanted = ["times", "net", "perceptual", "critic", "scale", "spacing", "one_step"]
     assert [changes(*pair) for pair in itertools.pairwise(rungs)] == [{name} for name in wanted]
     assert changes(ladders.SWYCC[0], ladders.SWYCC[1]) == {"first_weight"}
     assert changes(ladders.SWYCC[1], grid.swycc) == {"perceptual"}

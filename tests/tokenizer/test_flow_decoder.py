@@ -127,7 +127,7 @@ def test_the_critic_judges_pairs_with_the_noised_picture(monkeypatch):
     torch.testing.assert_close(seen["real"][:, 3:], seen["fake"][:, 3:])
     assert not torch.allclose(seen["fake"][:, :3], pictures.x)
     assert seen["fake"].requires_grad
-    assert ((seen["t"] > 0) & (seen["t"] < 1)).all()
+    assert ((seen["t"] > 0) & (seen["t"] <= 1)).all()
 
 
 def test_in_evaluation_it_is_judged_by_what_it_decodes():

@@ -31,7 +31,7 @@ def test_in_training_vgg_sees_a_part_and_alex_another_size(seen, size):
         perceptual.perceptual_loss(PerceptualConfig(), *pictures(size=size), training=True)
     alex, vgg = seen[::2], seen[1::2]
     assert {net for net, *_ in alex} == {"alex"}
-    assert {x.shape for _, x, _ in vgg} == {(3, 3, min(32, size), min(32, size))}
+    assert {x.shape for _, x, _ in vgg} == {(2, 3, min(32, size), min(32, size))}
     sides = [x.shape[2] for _, x, _ in alex]
     assert min(sides) >= size - perceptual.MOVE
     assert 1.2 * size < max(sides) <= 1.5 * size

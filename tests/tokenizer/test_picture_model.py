@@ -160,6 +160,14 @@ def test_gaussian_divergence_is_the_closed_form():
     assert torch.equal(gaussian.encode(h, rows), mean)
 
 
+def test_a_gaussian_may_start_narrow():
+    h = torch.zeros(1000, 2)
+    torch.manual_seed(0)
+    latent = Gaussian(-6.0).train()(h, torch.ones(1000, dtype=torch.bool))
+    assert float(latent.z.std()) == pytest.approx(math.exp(-3), rel=0.1)
+    assert float(latent.loss) == pytest.approx(0.5 * (math.exp(-6) - 1 + 6), rel=1e-4)
+
+
 def test_gaussian_samples_have_its_moments():
     h = torch.tensor([0.5, -1.0, 0.0, math.log(4.0)]).repeat(20_000, 1)
     torch.manual_seed(0)

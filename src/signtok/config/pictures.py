@@ -97,6 +97,8 @@ class GaussianConfig(Settings):
     kind: Literal["gaussian"] = "gaussian"
     weight: float = 1e-6
     """Of the divergence from a standard normal distribution, in nats a picture, beside the squared error."""
+    start: float = 0.0
+    """Log of the variance before anything is learnt."""
 
 
 class FSQConfig(Settings):
@@ -123,7 +125,7 @@ class PerceptualConfig(Settings):
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
     net: Literal["alex", "vgg", "both"] = "both"
-    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of half of the pictures. Errors that
+    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of a quarter of the pictures. Errors that
     one of them does not see the other does: both together, in equal shares."""
     scale: float = Field(default=1.5, ge=1, le=4)
     """While training, alex sees pictures moved by up to 7 pixels and enlarged by up to this much, anew in every step:
@@ -181,7 +183,7 @@ class FlowDecoder(Settings):
     """How times are drawn in training."""
     shift: float = 0.0
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
-    one_step: float = Field(default=0.0, ge=0, le=1)
+    one_step: float = Field(default=0.3, ge=0, le=1)
     """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
     steps: int = Field(default=3, ge=1)

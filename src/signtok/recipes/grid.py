@@ -29,21 +29,26 @@ ENCODER = GridNet(channels=64, multipliers=(1, 2), blocks=2, patch=4)
 DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4)
 """As much work as a look of the U-Net, so that rates and work are equal and only the kind of decoder differs."""
 FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4)
-KL = GaussianConfig()
+VQGAN = PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
+KL = GaussianConfig(start=-6.0)
 VALIDATION = 256
 """Decoding in several steps, and LPIPS by VGG, take 80 ms a picture."""
 
 
 def vae() -> PictureConfig:
-    """The deterministic decoder: squared error and LPIPS, a divergence of next to no weight."""
-    return grid_tokenizer("vae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig()))
+    """The VAE of latent diffusion, which paper 003 is compared with (VQGAN's losses: Esser et al. 2021): squared error,
+    LPIPS, a critic of patches, and a divergence of next to no weight."""
+    return grid_tokenizer("vae", VQGAN)
 
 
 def gan_ae() -> PictureConfig:
-    """And with a critic of patches (VQGAN, Esser et al. 2021), which both papers are compared with."""
-    return grid_tokenizer(
-        "gan-ae", PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
-    )
+    """Without the divergence: what paper 001 is compared with."""
+    return grid_tokenizer("gan-ae", VQGAN, NoBottleneck())
+
+
+def lpips_ae() -> PictureConfig:
+    """And without the critic: squared error and LPIPS alone."""
+    return grid_tokenizer("lpips-ae", VQGAN.model_copy(update={"critic": None}), NoBottleneck())
 
 
 REFINE = FlowDecoder(
@@ -53,6 +58,7 @@ REFINE = FlowDecoder(
     score="data",
     times="uniform",
     spacing="even",
+    one_step=0.0,
     perceptual=PerceptualConfig(weight=0.1),
     critic=None,
 )

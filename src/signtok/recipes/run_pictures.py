@@ -31,6 +31,7 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     image.hands_conv,
     grid.vae,
     grid.gan_ae,
+    grid.lpips_ae,
     grid.swycc,
     grid.eps_vae,
     grid.div_ae,

@@ -52,13 +52,21 @@ class LayerNorm(nn.Module):
 
 class Gaussian(nn.Module):
     """z ~ N(mean, deviation^2), both from the encoder (Kingma and Welling 2014); its loss is the divergence from
-    N(0, 1) in nats, summed over each vector and averaged over vectors. Tokens are the means."""
+    N(0, 1) in nats, summed over each vector and averaged over vectors. Tokens are the means.
+
+    start: log of the variance where the encoder says 0, as it does before it has learnt anything. With a divergence of
+    next to no weight, noise as large as the latents would only have to be unlearnt.
+    """
 
     heads = 2
 
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__()
+        self.start = start
+
     def forward(self, h: Float[Tensor, "b *grid d2"], mask: Bool[Tensor, " b *grid"]) -> Latent:
         mean, log_variance = h.float().chunk(2, -1)
-        log_variance = log_variance.clamp(-20, 10)
+        log_variance = (log_variance + self.start).clamp(-20, 10)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean) if self.training else mean
         each = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
         divergence = (each * mask).sum() / mask.sum()

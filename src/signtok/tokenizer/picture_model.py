@@ -35,7 +35,7 @@ def build_picture_bottleneck(
         case NoBottleneck():
             return Identity()
         case GaussianConfig():
-            return Gaussian()
+            return Gaussian(config.start)
         case ResidualVQConfig():
             return ResidualVQ(config)
         case FSQConfig():
