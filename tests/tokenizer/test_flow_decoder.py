@@ -62,6 +62,29 @@ def test_the_score_is_of_the_velocity_whatever_is_predicted(monkeypatch):
     torch.testing.assert_close(logs["score"], wanted, rtol=1e-3, atol=0)
 
 
+@both
+def test_a_rolled_out_picture_is_what_the_second_step_finds(config, monkeypatch):
+    decoder = build(config.model_copy(update={"rollout": 1.0})).train()
+    seen, look = [], decoder.look
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, c: (seen.append((x_t, t)), look(x_t, t, c))[1])
+    decoder.loss(latents(), batch())
+    (noise, ones), (x_t, t) = seen
+    assert ones.eq(1).all()
+    first = look(noise, ones, decoder.condition(latents())).x
+    torch.testing.assert_close(x_t, decoder.path.at(first, noise, t))
+
+
+@both
+def test_a_first_look_without_gradient_takes_none_from_the_second(config):
+    """Under autocast too, which keeps the weights that it has rounded."""
+    decoder = build(config.model_copy(update={"rollout": 0.5})).train()
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = decoder.loss(latents(6), batch(6))
+    loss.backward()
+    assert [name for name, p in decoder.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
 def test_times_that_are_trained_on():
     decoder = build(EPS.model_copy(update={"one_step": 0.3})).train()
     torch.manual_seed(0)
@@ -72,8 +95,11 @@ def test_times_that_are_trained_on():
 
 
 @both
-def test_the_score_of_one_that_knows_all_is_0(config, monkeypatch):
+@pytest.mark.parametrize("off", [0.0, 0.5])
+def test_the_score_of_one_that_knows_all_is_0(config, off, monkeypatch):
+    """Where it is given what a wrong first look led to, too."""
     decoder, pictures = build(config).train(), batch()
+    monkeypatch.setattr(decoder, "rolled_out", lambda x, noise, condition: x + off)
     monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", pictures.x, x_t, t))
     _, logs = decoder.loss(latents(), pictures)
     assert logs["score"] < 1e-6

@@ -125,8 +125,8 @@ class PerceptualConfig(Settings):
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
     net: Literal["alex", "vgg", "both"] = "both"
-    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of a quarter of the pictures. Errors that
-    one of them does not see the other does: both together, in equal shares."""
+    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of a quarter of the pictures. Errors
+    that one of them does not see the other does: both together, in equal shares."""
     scale: float = Field(default=1.5, ge=1, le=4)
     """While training, alex sees pictures moved by up to 7 pixels and enlarged by up to this much, anew in every step:
     else errors hide in the grid of four pixels that it looks at (Kettunen et al. 2019). 1 turns both off."""
@@ -185,6 +185,9 @@ class FlowDecoder(Settings):
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
     one_step: float = Field(default=0.3, ge=0, le=1)
     """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
+    rollout: float = Field(default=0.0, ge=0, le=1)
+    """Share of the pictures that are noised again after one look at noise alone, as a second step of decoding finds
+    them, and not from the picture itself: errors of the first step are then the second one's to mend."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
     steps: int = Field(default=3, ge=1)
     """Of decoding, where nobody asks for another number."""

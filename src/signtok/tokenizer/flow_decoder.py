@@ -68,9 +68,13 @@ class Flow(nn.Module):
         x, condition = batch.x, self.condition(z)
         t = self.draw_times(len(x)).to(x.device)
         noise = torch.randn_like(x)
-        x_t = self.path.at(x, noise, t)
-        found = self.look(x_t, t, condition.detach() if self.first and self.config.stop_gradient else condition)
-        wanted, said = (self.path.target(self.config.score, *pair, t) for pair in ((x, noise), (found.x, found.noise)))
+        given = condition.detach() if self.first and self.config.stop_gradient else condition
+        x_t = self.path.at(self.rolled_out(x, noise, given), noise, t)
+        found = self.look(x_t, t, given)
+        right = self.path.estimate("data", x, x_t, t)  # and the noise that would have led here
+        wanted, said = (
+            self.path.target(self.config.score, estimate.x, estimate.noise, t) for estimate in (right, found)
+        )
         score = F.mse_loss(said, wanted)
         loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / PER_UNIT}
         if self.first is not None:
@@ -83,6 +87,16 @@ class Flow(nn.Module):
             more, judged = self.adversary.loss(torch.cat([x, x_t], 1), torch.cat([found.x, x_t], 1), t)
             loss, logs = loss + more, logs | judged
         return loss, logs
+
+    @torch.no_grad()
+    def rolled_out(self, x: Picture, noise: Picture, condition: Tensor) -> Picture:
+        """The pictures, a share of them as one look at noise alone takes them to be."""
+        chosen = (torch.rand(len(x)) < self.config.rollout).to(x.device)
+        if not chosen.any():
+            return x
+        ones = torch.ones(len(x), device=x.device)
+        seen = self.look(noise[chosen], ones[chosen], condition[chosen])
+        return x.index_put((chosen,), seen.x)
 
     def draw_times(self, count: int) -> Times:
         uniform = self.config.times == "uniform"
