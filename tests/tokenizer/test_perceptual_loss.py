@@ -28,7 +28,7 @@ def pictures(rows=5, size=64):
 def test_in_training_vgg_sees_a_part_and_alex_another_size(seen, size):
     torch.manual_seed(0)
     for _ in range(20):
-        perceptual.perceptual_loss(PerceptualConfig(), *pictures(size=size), training=True)
+        perceptual.perceptual_loss(PerceptualConfig(net="both", share=0.4), *pictures(size=size), training=True)
     alex, vgg = seen[::2], seen[1::2]
     assert {net for net, *_ in alex} == {"alex"}
     assert {x.shape for _, x, _ in vgg} == {(2, 3, min(32, size), min(32, size))}
@@ -43,7 +43,7 @@ def test_in_training_vgg_sees_a_part_and_alex_another_size(seen, size):
 
 def test_in_evaluation_all_of_every_picture(seen):
     pair = pictures()
-    perceptual.perceptual_loss(PerceptualConfig(), *pair, training=False)
+    perceptual.perceptual_loss(PerceptualConfig(net="both"), *pair, training=False)
     assert [net for net, *_ in seen] == ["alex", "vgg"]
     assert all(x is pair[0] for _, x, _ in seen)
 

@@ -124,9 +124,10 @@ class PerceptualConfig(Settings):
 
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
-    net: Literal["alex", "vgg", "both"] = "both"
-    """vgg is the papers', and takes a CPU some ten times as long: it sees a part of a quarter of the pictures. Errors
-    that one of them does not see the other does: both together, in equal shares."""
+    net: Literal["alex", "vgg", "both"] = "vgg"
+    """The papers' is vgg, and alex then remains to measure with. both: in equal shares."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of the pictures that vgg sees, for it takes a CPU some ten times as long as alex."""
     scale: float = Field(default=1.5, ge=1, le=4)
     """While training, alex sees pictures moved by up to 7 pixels and enlarged by up to this much, anew in every step:
     else errors hide in the grid of four pixels that it looks at (Kettunen et al. 2019). 1 turns both off."""

@@ -1,5 +1,6 @@
 """LPIPS as a loss. Its network is nobody's part: no checkpoint holds it, no optimiser sees it."""
 
+import math
 from functools import cache
 from typing import Literal
 
@@ -51,9 +52,9 @@ def varied(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pic
 
 
 def part(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
-    """The same square of the first quarter of the pictures, which are in no order."""
+    """The same square of the first `config.share` of the pictures, which are in no order."""
     rows, columns = _somewhere(x, min(config.part, x.shape[2]), min(config.part, x.shape[3]))
-    some = -(-len(x) // 4)
+    some = math.ceil(config.share * len(x))
     return x[:some, :, rows, columns], wanted[:some, :, rows, columns]
 
 
