@@ -149,6 +149,12 @@ def test_pixels_alone_ask_no_network(run_of, pictures, run, monkeypatch):
     assert "--pixels-only leaves out" in ended.err
 
 
+def test_steps_are_refused_where_nothing_samples(run):
+    ended = run("evaluate", "fingerspelling", "--steps", "2")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "leave steps out" in ended.err
+
+
 @pytest.mark.parametrize("check", [("--refine", "3"), ("--pixels-only",), ("--landmarks", "hands.npz")])
 def test_checks_of_pictures_are_not_for_landmarks(run, check):
     ended = run("evaluate", "fingerspelling", *check)

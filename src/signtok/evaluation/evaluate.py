@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from signtok.data.recording import Recording
 from signtok.evaluation.codes import CodeCounts
+from signtok.evaluation.distribution import frechet_distance, with_interval
 from signtok.evaluation.measured import Measured
-from signtok.evaluation.reconstruction import landmark_error
+from signtok.evaluation.motion import LEAST, paired_motion
+from signtok.evaluation.reconstruction import hand_size, jitter, landmark_error
 from signtok.evaluation.score import Ratio, Score
 from signtok.evaluation.text import recognition
 from signtok.hub import LandmarkTokenizer, Tokens
@@ -21,24 +24,30 @@ class Encoded(Measured):
     tokenizer: LandmarkTokenizer
     recordings: Sequence[Recording]
     tokens: Sequence[Tokens]
+    steps: int | None = None
+    """Of a decoder that samples, as in `detokenize`."""
 
     def levels(self) -> list[int | None]:
         """1 ... Q codebooks; a continuous tokenizer has nothing to leave out."""
         return list(range(1, self.tokenizer.codebooks + 1)) or [None]
 
 
-def encode_all(tokenizer: LandmarkTokenizer, recordings: Iterable[Recording], what: str) -> Encoded:
+def encode_all(
+    tokenizer: LandmarkTokenizer, recordings: Iterable[Recording], what: str, steps: int | None = None
+) -> Encoded:
     kept = list(recordings)
     if not kept:
         raise ValueError(f"{what}: no recordings to evaluate")
-    return Encoded(tokenizer, what, kept, tokenizer.tokenize([recording.landmarks for recording in kept]))
+    if steps is not None:
+        what = f"{what}|decoded in {steps} steps"
+    return Encoded(tokenizer, what, kept, tokenizer.tokenize([recording.landmarks for recording in kept]), steps)
 
 
 def movement_scores(encoded: Encoded) -> list[Score]:
-    """Landmark error in % of hand size with 1 ... Q codebooks; fingertips and lost landmarks with all."""
+    """Landmark error in % of hand size with 1 ... Q codebooks; fingertips, lost landmarks and movement with all."""
     scores = []
     for level in encoded.levels():
-        after = encoded.tokenizer.detokenize(encoded.tokens, level)
+        after = encoded.tokenizer.detokenize(encoded.tokens, level, encoded.steps)
         errors = [landmark_error(r.landmarks, a) for r, a in zip(encoded.recordings, after, strict=True)]
         which = f"codebooks:{level or 'continuous'}"
         name = f"landmark error, {level} codebooks" if level else "landmark error"
@@ -48,6 +57,23 @@ def movement_scores(encoded: Encoded) -> list[Score]:
                 encoded.score("fingertip error", [e.fingertips for e in errors], "% of hand", False, which, 100.0)
             )
             scores.append(encoded.score("landmarks lost", [e.missing for e in errors], "%", False, which, 100.0))
+            scores += _liveliness(encoded, after, which)
+    return scores
+
+
+def _liveliness(encoded: Encoded, after: Sequence[np.ndarray], which: str) -> list[Score]:
+    """Trembling beside that of the recordings, and the distance of the distributions of movement; nothing where no
+    recording has three frames."""
+    pairs = [(r, a) for r, a in zip(encoded.recordings, after, strict=True) if len(r) >= 3]
+    trembling = [jitter(r.landmarks, a, r.frame_numbers) for r, a in pairs]
+    if not sum(ratio.denominator for ratio in trembling):
+        return []
+    scores = [encoded.score("jitter", trembling, "of the recording's", False, which)]
+    motion = [paired_motion(r.landmarks, a, hand_size(r.landmarks), r.frame_numbers) for r, a in pairs]
+    before, decoded = (torch.cat(parts) for parts in zip(*motion, strict=True))
+    if len(before) >= LEAST:
+        interval = with_interval(frechet_distance, 100 * before, 100 * decoded)
+        scores.append(encoded.of_all("FD-motion", interval, "(% of hand)^2", False, which))
     return scores
 
 

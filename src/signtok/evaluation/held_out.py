@@ -42,7 +42,7 @@ def held_out_recordings(folder: str, source: str, seen: bool) -> list[Recording]
     return library.test() if seen else library.train() + library.validation() + library.test()
 
 
-def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str) -> SourceTest:
+def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str, steps: int | None = None) -> SourceTest:
     """Movement on takes, reading on phrases composed of them. Raises ValueError where nothing is held out."""
     seen = source in trained_on(tokenizer)
     recordings = held_out_recordings(folder, source, seen)
@@ -50,7 +50,7 @@ def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str) -> S
         raise ValueError(f"{source} was trained on whole; leave it out of training (--without) to test on it")
     part = "test part" if seen else "whole, never seen"
     takes = [take for recording in recordings for take in recording.runs()]
-    scores = movement_scores(encode_all(tokenizer, takes, f"{source}|{part}|takes"))
+    scores = movement_scores(encode_all(tokenizer, takes, f"{source}|{part}|takes", steps))
     if not any(recording.text for recording in recordings):
         return SourceTest(f"{source}, {part}", scores, None)
     phrases = compose_phrases(make_bank(recordings), PHRASES, SEED, TESTED)
@@ -61,7 +61,7 @@ def evaluate_source(tokenizer: LandmarkTokenizer, folder: str, source: str) -> S
 
 
 def evaluate_sources(
-    tokenizer: LandmarkTokenizer, folder: str, names: Collection[str] | None
+    tokenizer: LandmarkTokenizer, folder: str, names: Collection[str] | None, steps: int | None = None
 ) -> dict[str, list[Score]]:
     """Each source apart, and the health of the codes over all their phrases together.
 
@@ -71,7 +71,7 @@ def evaluate_sources(
     if not names:
         seen = trained_on(tokenizer)
         found = {n: source for n, source in found.items() if n not in seen or source.split.kind != "whole"}
-    tests = [evaluate_source(tokenizer, folder, name) for name in tqdm(found, desc="evaluate", disable=None)]
+    tests = [evaluate_source(tokenizer, folder, name, steps) for name in tqdm(found, desc="evaluate", disable=None)]
     groups = {test.title: test.scores for test in tests}
     composed = [test.composed for test in tests if test.composed]
     if composed and tokenizer.codebooks:

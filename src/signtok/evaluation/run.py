@@ -1,7 +1,7 @@
 """`signtok evaluate`: scores of known sources or of recordings with texts, as a table and as a file."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from signtok.data.generate import GENERATED, generate, is_generated
@@ -27,10 +27,10 @@ def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence
             raise ValueError(f"--only names sources of landmarks, and {tokenizer.name} is of pictures; leave it out")
         groups = evaluate_pictures(tokenizer, data or folder_of(tokenizer), pictures)
     else:
-        if pictures != PictureChecks():
-            options = ", ".join("--" + field.name.replace("_", "-") for field in fields(pictures))
+        if replace(pictures, steps=None) != PictureChecks():
+            options = ", ".join("--" + f.name.replace("_", "-") for f in fields(pictures) if f.name != "steps")
             raise ValueError(f"{options} are for pictures, and {tokenizer.name} is of landmarks; leave them out")
-        groups = landmark_groups(tokenizer, data or Path(GENERATED), only)
+        groups = landmark_groups(tokenizer, data or Path(GENERATED), only, pictures.steps)
     if out is not None:
         write_scores(out, [score for scores in groups.values() for score in scores])
     return "\n\n".join(f"{group}\n\n{table(scores, digits(scores))}" for group, scores in groups.items())
@@ -41,18 +41,21 @@ def digits(scores: Sequence[Score]) -> int:
     return 5 if any(score.name.startswith("MSE") for score in scores) else 3
 
 
-def landmark_groups(tokenizer: LandmarkTokenizer, data: Path, only: Sequence[str]) -> dict[str, list[Score]]:
+def landmark_groups(
+    tokenizer: LandmarkTokenizer, data: Path, only: Sequence[str], steps: int | None
+) -> dict[str, list[Score]]:
     if only and not has_known_sources(data):
         raise ValueError(f"--only names known sources, and {data} holds none; leave it out")
     if is_generated(data):
         made = list(generate(packaged_handshapes(), PHRASES, SEED))
-        return {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, f"generated:{PHRASES}|seed:{SEED}")}
+        what = f"generated:{PHRASES}|seed:{SEED}"
+        return {f"{PHRASES} generated phrases": score_recordings(tokenizer, made, what, steps)}
     if has_known_sources(data):
-        return evaluate_sources(tokenizer, str(data), only or None)
-    return {data.name: evaluate_recordings(tokenizer, data)}
+        return evaluate_sources(tokenizer, str(data), only or None, steps)
+    return {data.name: evaluate_recordings(tokenizer, data, steps)}
 
 
-def evaluate_recordings(tokenizer: LandmarkTokenizer, data: Path) -> list[Score]:
+def evaluate_recordings(tokenizer: LandmarkTokenizer, data: Path, steps: int | None) -> list[Score]:
     """Any recordings: movement of all, reading of those whose text is known. Of recordings that the tokenizer was
     trained on, the test part alone."""
     recordings = [recording for recording in open_recordings(data) if len(recording)]
@@ -60,12 +63,14 @@ def evaluate_recordings(tokenizer: LandmarkTokenizer, data: Path) -> list[Score]
     for source in tokenizer.settings.data.sources:
         if Path(source.path).resolve() == data.resolve():
             recordings, what = split(recordings, source.split).test, f"{what}|test part"
-    return score_recordings(tokenizer, recordings, what)
+    return score_recordings(tokenizer, recordings, what, steps)
 
 
-def score_recordings(tokenizer: LandmarkTokenizer, recordings: Sequence[Recording], what: str) -> list[Score]:
+def score_recordings(
+    tokenizer: LandmarkTokenizer, recordings: Sequence[Recording], what: str, steps: int | None = None
+) -> list[Score]:
     """Movement of all, and reading of those whose text is known."""
-    encoded = encode_all(tokenizer, recordings, what)
+    encoded = encode_all(tokenizer, recordings, what, steps)
     scores = movement_scores(encoded) + code_scores(encoded)
     texts = [recording for recording in recordings if recording.text]
     if texts and tokenizer.model.head is not None:
