@@ -10,6 +10,7 @@ from signtok.config.base import (
     Settings,
     TrainConfig,
 )
+from signtok.config.bottlenecks import FSQConfig, GaussianConfig, LayerNormConfig, PictureBottleneck
 from signtok.config.critic import CriticConfig
 from signtok.config.denoisers import UNET_B, UNET_H, UNET_L, UNET_M, UNET_XL, TransformerConfig, UNetConfig
 from signtok.config.landmarks import (
@@ -31,20 +32,22 @@ from signtok.config.landmarks import (
     Stem,
     TokenizerConfig,
 )
-from signtok.config.pictures import (
-    ANY_CONFIG,
+from signtok.config.nets import (
+    ENCODER_F8,
+    ENCODER_F8_LITE,
+    ENCODER_F16,
+    ENCODER_F16_LITE,
     ConvolutionNet,
-    FlowDecoder,
-    FSQConfig,
-    GaussianConfig,
     GridNet,
-    LatentDiffusionDecoder,
-    LayerNormConfig,
     LinearNet,
     Net,
+)
+from signtok.config.pictures import (
+    ANY_CONFIG,
+    FlowDecoder,
+    LatentDiffusionDecoder,
     PerceptualConfig,
     PictureAugmentConfig,
-    PictureBottleneck,
     PictureConfig,
     PictureDataConfig,
     PictureDecoder,
@@ -65,6 +68,10 @@ from signtok.config.splits import (
 
 __all__ = [
     "ANY_CONFIG",
+    "ENCODER_F8",
+    "ENCODER_F8_LITE",
+    "ENCODER_F16",
+    "ENCODER_F16_LITE",
     "UNET_B",
     "UNET_H",
     "UNET_L",

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from signtok.config.base import Amounts, Config, Settings
+from signtok.config.bottlenecks import Codes, PictureBottleneck
 from signtok.config.critic import CriticConfig
 from signtok.config.denoisers import TransformerConfig, UNetConfig
-from signtok.config.landmarks import LandmarkConfig, NoBottleneck, ResidualVQConfig
+from signtok.config.landmarks import LandmarkConfig, NoBottleneck
+from signtok.config.nets import ConvolutionNet, GridNet, Net
 from signtok.config.splits import PictureSplit, RandomSplit
 
 
@@ -45,78 +47,6 @@ class PictureDataConfig(Settings):
     augment: PictureAugmentConfig = PictureAugmentConfig()
     validation: int = Field(default=2048, ge=1)
     """Pictures that weights are chosen by, at most, evenly spaced."""
-
-
-class LinearNet(Settings):
-    """Paper 000, feed-forward: all pixels through one layer."""
-
-    kind: Literal["linear"] = "linear"
-
-
-class ConvolutionNet(Settings):
-    """Paper 000: 4x4 convolutions of stride 2, then one layer to the latent; the decoder mirrors it."""
-
-    kind: Literal["convolution"] = "convolution"
-    channels: tuple[int, ...] = (32, 64, 128)
-
-
-class GridNet(Settings):
-    """Papers 001 and 003: residual blocks at each scale, a vector for each place of a grid."""
-
-    kind: Literal["grid"] = "grid"
-    channels: int = Field(default=64, ge=8, multiple_of=8)
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    """Of the channels, level by level; each level has half the height and width of the one before."""
-    blocks: int = Field(default=2, ge=1)
-    """Residual blocks of a level, and of the middle."""
-    patch: int = Field(default=1, ge=1)
-    """Pixels of the squares that pictures are cut into before the first level."""
-
-    @property
-    def widths(self) -> list[int]:
-        return [self.channels * multiplier for multiplier in self.multipliers]
-
-    @property
-    def stride(self) -> int:
-        """Pixels from one place of the grid to the next; heights and widths have to be multiples of it."""
-        return self.patch * 2 ** (len(self.multipliers) - 1)
-
-
-Net = Annotated[LinearNet | ConvolutionNet | GridNet, Field(discriminator="kind")]
-
-
-class LayerNormConfig(Settings):
-    """Each vector of a latent to mean 0 and deviation 1 (DiTo, Chen et al. 2025)."""
-
-    kind: Literal["layer_norm"] = "layer_norm"
-
-
-class GaussianConfig(Settings):
-    """Mean and deviation of each number of the latent (Kingma and Welling 2014)."""
-
-    kind: Literal["gaussian"] = "gaussian"
-    weight: float = 1e-6
-    """Of the divergence from a standard normal distribution, in nats a picture, beside the squared error."""
-    start: float = 0.0
-    """Log of the variance before anything is learnt."""
-
-
-class FSQConfig(Settings):
-    """Finite scalar quantisation (Mentzer et al. 2024)."""
-
-    kind: Literal["fsq"] = "fsq"
-    levels: tuple[Annotated[int, Field(ge=3, le=256)], ...] = (8, 6, 5)
-    """Of the numbers of a group; their product is how many ids a group has: 240 here, the paper's choice for 8 bits."""
-    codebooks: int = Field(default=4, ge=1)
-    """Groups, each with an id."""
-
-    @property
-    def codes(self) -> int:
-        return math.prod(self.levels)
-
-    @property
-    def dim(self) -> int:
-        return self.codebooks * len(self.levels)
 
 
 class PerceptualConfig(Settings):
@@ -199,8 +129,6 @@ class FlowDecoder(Settings):
 
 
 PictureDecoder = Annotated[PlainDecoder | LatentDiffusionDecoder | FlowDecoder, Field(discriminator="kind")]
-Codes = ResidualVQConfig | FSQConfig
-PictureBottleneck = Annotated[NoBottleneck | GaussianConfig | LayerNormConfig | Codes, Field(discriminator="kind")]
 
 
 class PictureTokenizerConfig(Settings):

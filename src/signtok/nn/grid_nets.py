@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import GridNet
+from signtok.nn.attention import Attention
 from signtok.nn.maps import GROUPS, Map, check_sides
 
 
@@ -34,6 +35,11 @@ def _blocks(before: int, after: int, count: int) -> list[nn.Module]:
     return [Block(before if i == 0 else after, after) for i in range(count)]
 
 
+def _middle(width: int, net: GridNet) -> list[nn.Module]:
+    blocks = _blocks(width, width, net.blocks)
+    return [blocks[0], Attention(width, width), *blocks[1:]] if net.attention else blocks
+
+
 class GridDown(nn.Module):
     """(B, 3, H, W) in [-1, 1] to (B, H / stride, W / stride, D), the stride that of the settings."""
 
@@ -49,7 +55,7 @@ class GridDown(nn.Module):
             layers += _blocks(widths[max(level - 1, 0)], now, net.blocks)
             if level < len(widths) - 1:
                 layers.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
-        layers += _blocks(widths[-1], widths[-1], net.blocks)
+        layers += _middle(widths[-1], net)
         layers += [nn.GroupNorm(GROUPS, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], width, 1)]
         self.layers = nn.Sequential(*layers)
 
@@ -66,7 +72,7 @@ class GridUp(nn.Module):
         super().__init__()
         widths = net.widths[::-1]
         layers: list[nn.Module] = [nn.Conv2d(width, widths[0], 3, padding=1)]
-        layers += _blocks(widths[0], widths[0], net.blocks)
+        layers += _middle(widths[0], net)
         for level, now in enumerate(widths):
             layers += _blocks(widths[max(level - 1, 0)], now, net.blocks)
             if level < len(widths) - 1:

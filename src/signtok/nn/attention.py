@@ -1,0 +1,31 @@
+"""Attention between all places of a map, as the U-Net of ADM and the encoder of latent diffusion have it."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from signtok.nn.maps import GROUPS, Map
+
+
+def zero(layer: nn.Conv2d) -> nn.Conv2d:
+    """Starts as nothing, so that a block starts as its skip."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Attention(nn.Module):
+    """x + project(attention(norm(x))) between all places."""
+
+    def __init__(self, channels: int, head: int) -> None:
+        super().__init__()
+        self.heads = channels // head if channels % head == 0 else 1
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.project = zero(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Map) -> Map:
+        b, c, height, width = x.shape
+        q, k, v = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, height * width).mT.unbind(1)
+        h = F.scaled_dot_product_attention(q, k, v).mT.reshape(b, c, height, width)
+        return x + self.project(h)
