@@ -22,7 +22,7 @@ ROOMS = (
     {"evaluation"},
     {"recipes", "report"},
     {"convert", "convert_pictures"},
-    {"demo", "app", "scale"},
+    {"demo", "demo_pictures", "app", "scale"},
     {"cli", "cli_data", "cli_study", "__init__"},
 )
 """A module may import from its own room, from those that share its line and from the lines above."""

@@ -246,6 +246,9 @@ def test_demo_without_real_letters(run, tmp_path, monkeypatch):
     page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
     assert "composed from generated letters" in page
     assert "real" not in page.split("</h1>")[-1][:600]
+    assert "mean squared error" in ended.out
+    with Image.open(tmp_path / "demo" / "pictures.png") as sheet:
+        assert sheet.width == 150 + 3 * 132  # c, a, b
 
 
 @pytest.mark.parametrize(

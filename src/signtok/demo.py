@@ -17,6 +17,7 @@ from signtok.data.landmarks import open_recordings
 from signtok.data.recording import Recording
 from signtok.data.signers import draw_signer
 from signtok.data.takes import make_bank
+from signtok.demo_pictures import show_pictures
 from signtok.draw import draw_strip
 from signtok.evaluation.text import recognition
 from signtok.film import write_gif
@@ -66,7 +67,8 @@ def generated_letters(seed: int = 1) -> list[Recording]:
 
 
 def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
-    """Prints tokens, bit rate and what was read; writes OUT/index.html, OUT/word.gif and OUT/word.png."""
+    """Prints tokens, bit rate and what was read; writes OUT/index.html, OUT/word.gif, OUT/word.png
+    and, of pictures, OUT/pictures.png."""
     check_output(out / "index.html", (".html",))
     started = time.monotonic()
     tokenizer = load_landmark_tokenizer(name)
@@ -96,7 +98,8 @@ def run_demo(poses: Path | None, out: Path, word: str, name: str) -> None:
     )
     draw_strip([items[0].before.landmarks, items[0].after.landmarks], ["before", "after"]).save(out / "word.png")
     write_gif(out / "word.gif", [items[0].before, items[0].after], ["before", "after"])
-    print(f"\n{time.monotonic() - started:.0f} s; look at {out / 'index.html'}")
+    show_pictures(word, out / "pictures.png")
+    print(f"\n{time.monotonic() - started:.0f} s; look at {out / 'index.html'} and {out / 'pictures.png'}")
 
 
 def spelled(letters: Letters, word: str, seed: int = 0) -> Recording:
