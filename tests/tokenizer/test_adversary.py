@@ -69,7 +69,7 @@ def test_penalty_is_the_squared_slope():
 def test_penalty_reaches_the_critic():
     adversary = build(CONFIG.model_copy(update={"penalty": 1e6}))
     adversary.penalty(pictures(0), T).backward()
-    assert adversary.critic.enter.weight.grad.any()
+    assert all(p.grad.any() for name, p in adversary.named_parameters() if name.endswith("original"))
 
 
 def test_rare_penalties_weigh_the_same_on_average():
@@ -99,6 +99,21 @@ def test_the_time_is_told():
     adversary = build()
     assert not torch.equal(adversary.critic(pictures(0), T), adversary.critic(pictures(0), T.flip(0)))
     assert Adversary(CONFIG, 6, timed=False).critic(pictures(0)).shape == (3, 1, 2, 2)
+
+
+def test_logits_rise_no_faster_than_pictures_differ():
+    """Without norms and times in between each layer stretches nothing; a hundredfold weight changes nothing."""
+    critic = build().train().critic
+    for _ in range(50):
+        critic(pictures(0), T)  # the power iteration settles
+    critic.eval()
+    for layer in (critic.enter, *critic.layers, critic.leave):
+        assert float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) == pytest.approx(1, abs=0.02)
+    before = critic(pictures(0), T)
+    with torch.no_grad():
+        for layer in (critic.enter, *critic.layers, critic.leave):
+            layer.parametrizations.weight.original.mul_(100)
+    torch.testing.assert_close(critic(pictures(0), T), before, rtol=1e-3, atol=1e-3)
 
 
 def test_no_opponent_in_evaluation():

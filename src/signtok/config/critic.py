@@ -13,7 +13,10 @@ class CriticConfig(Settings):
     most: float = Field(default=1.0, gt=0)
     """How hard it can pull at a picture, in units of the pull of that picture's squared error. The papers set no such
     bound; at batches of 16 the critic soon wins, and its pull is all that is left."""
-    penalty: float = Field(default=30.0, ge=0)
+    spectral: bool = True
+    """Each layer is divided by its largest singular value (Miyato et al. 2018), so that logits rise no faster than the
+    pictures differ. Neither paper says so; the critic of a later one has it (SSDD, Vallaeys et al. 2025)."""
+    penalty: float = Field(default=1.0, ge=0)
     """R1: of the squared gradient of the mean logit at real pictures; paper 003 does not say how much."""
     penalty_every: int = Field(default=8, ge=1)
     """Steps, on average, from one penalty to the next, each that much heavier: it costs as much as all the rest."""

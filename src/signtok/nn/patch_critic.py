@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from signtok.config import CriticConfig
 from signtok.nn.maps import GROUPS, Map, fourier
@@ -26,20 +27,27 @@ class TimedNorm(nn.Module):
 
 
 class PatchCritic(nn.Module):
-    """(B, inputs, H, W), and for a timed one t (B,), to logits (B, 1, H', W'): positive where it looks real."""
+    """(B, inputs, H, W), and for a timed one t (B,), to logits (B, 1, H', W'): positive where it looks real.
+
+    opponent: its gradient is clipped by itself, for it is not a part of what it stands against.
+    """
+
+    opponent = True
 
     def __init__(self, config: CriticConfig, inputs: int, timed: bool) -> None:
         super().__init__()
         self.config, time = config, config.time if timed else 0
         self.embed = nn.Sequential(nn.Linear(config.channels, time), nn.SiLU(), nn.Linear(time, time)) if time else None
         widths = [config.channels * min(2**level, 8) for level in range(config.layers + 1)]
-        self.enter = nn.Conv2d(inputs, widths[0], 4, stride=2, padding=1)
+        bounded = spectral_norm if config.spectral else lambda layer: layer
+        self.enter = bounded(nn.Conv2d(inputs, widths[0], 4, stride=2, padding=1))
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         for level in range(1, config.layers + 1):
             stride = 2 if level < config.layers else 1
-            self.layers.append(nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=False))
+            layer = nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=False)
+            self.layers.append(bounded(layer))
             self.norms.append(TimedNorm(widths[level], time))
-        self.leave = nn.Conv2d(widths[-1], 1, 4, padding=1)
+        self.leave = bounded(nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, x: Map, t: Float[Tensor, " b"] | None = None) -> Map:
         time = None

@@ -43,8 +43,13 @@ class Learner:
         return cls(model, optimizer, ema, config.clip)
 
     def clip_gradients(self) -> Tensor:
-        """Scales the gradients down to norm `clip`; returns the norm they had."""
-        return nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        """Scales the gradients down to norm `clip`, those of a critic (`opponent`) by themselves: when it errs by much,
+        what it stands against still learns. Returns the norm that the model's own had."""
+        opponents = [m for m in self.model.modules() if getattr(m, "opponent", False)]
+        theirs = [parameter for opponent in opponents for parameter in opponent.parameters()]
+        apart = set(map(id, theirs))
+        nn.utils.clip_grad_norm_(theirs, self.clip)
+        return nn.utils.clip_grad_norm_([p for p in self.model.parameters() if id(p) not in apart], self.clip)
 
     def step(self) -> None:
         self.optimizer.step()
