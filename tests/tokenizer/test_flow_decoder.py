@@ -9,7 +9,7 @@ from signtok.tokenizer.flow_decoder import Flow
 
 GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
-EPS = FlowDecoder(net=UNET, perceptual=None, critic=None)
+EPS = FlowDecoder(net=UNET, perceptual=None, critic=None, rollout=0.0)
 SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "score": "data", "spacing": "even", "scale": 1.0})
 PAPER = EPS.model_copy(update={"predicts": "velocity"})
 both = pytest.mark.parametrize("config", [EPS, PAPER, SWYCC], ids=["eps-vae", "velocity", "swycc"])

@@ -116,7 +116,7 @@ class FlowDecoder(Settings):
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
     one_step: float = Field(default=0.3, ge=0, le=1)
     """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
-    rollout: float = Field(default=0.0, ge=0, le=1)
+    rollout: float = Field(default=0.35, ge=0, le=1)
     """Share of the pictures that are noised again after one look at noise alone, as a second step of decoding finds
     them, and not from the picture itself: errors of the first step are then the second one's to mend."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"

@@ -58,10 +58,9 @@ REFINE = FlowDecoder(
     score="data",
     times="uniform",
     spacing="even",
-    one_step=0.0,
-    perceptual=PerceptualConfig(weight=0.1),
     critic=None,
 )
+"""Paper 001, but for LPIPS by the weight that all have here, looks at noise alone and second looks."""
 RVQ = ResidualVQConfig(codebooks=4, codes=256, dim=16)
 FSQ = FSQConfig(levels=(8, 6, 5), codebooks=4)
 
