@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import TransformerConfig
+from signtok.nn.attention import attend
 from signtok.nn.maps import Map, check_sides, fourier
 
 HIDDEN = 4
@@ -47,7 +48,7 @@ class Block(nn.Module):
 
     def attention(self, x: Squares) -> Squares:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.project(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.project(attend(q, k, v).transpose(1, 2).flatten(2))
 
     def forward(self, x: Squares, time: Float[Tensor, "b d"]) -> Squares:
         scale, shift, gate, scale_2, shift_2, gate_2 = self.time(F.silu(time))[:, None].chunk(6, -1)
