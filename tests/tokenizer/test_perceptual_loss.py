@@ -41,6 +41,16 @@ def test_in_training_vgg_sees_a_part_and_alex_another_size(seen, size):
     assert len(corners) > (1 if size > 32 else 0)
 
 
+def test_vgg_sees_every_picture_sooner_or_later(seen):
+    """Batches are sorted: the first ones alone would be some classes alone."""
+    torch.manual_seed(0)
+    x = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 64, 64)
+    for _ in range(20):
+        perceptual.perceptual_loss(PerceptualConfig(net="vgg"), x, x * 0.5, training=True)
+    assert all(torch.equal(wanted, x * 0.5) for _, x, wanted in seen)
+    assert {float(picture[0, 0, 0]) for _, x, _ in seen for picture in x} == set(range(8))
+
+
 def test_in_evaluation_all_of_every_picture(seen):
     pair = pictures()
     perceptual.perceptual_loss(PerceptualConfig(net="both"), *pair, training=False)

@@ -52,10 +52,10 @@ def varied(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pic
 
 
 def part(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
-    """The same square of the first `config.share` of the pictures, which are in no order."""
+    """The same square of `config.share` of the pictures, drawn anew each time: batches are in the order of the files."""
     rows, columns = _somewhere(x, min(config.part, x.shape[2]), min(config.part, x.shape[3]))
-    some = math.ceil(config.share * len(x))
-    return x[:some, :, rows, columns], wanted[:some, :, rows, columns]
+    some = torch.randperm(len(x))[: math.ceil(config.share * len(x))].to(x.device)
+    return x[some][..., rows, columns], wanted[some][..., rows, columns]
 
 
 def _somewhere(x: Pictures, height: int, width: int) -> tuple[slice, slice]:
