@@ -52,7 +52,7 @@ def varied(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pic
 
 
 def part(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
-    """The same square of `config.share` of the pictures, drawn anew each time: batches are in the order of the files."""
+    """The same square of `config.share` of the pictures, drawn anew: batches are in the order of the files."""
     rows, columns = _somewhere(x, min(config.part, x.shape[2]), min(config.part, x.shape[3]))
     some = torch.randperm(len(x))[: math.ceil(config.share * len(x))].to(x.device)
     return x[some][..., rows, columns], wanted[some][..., rows, columns]
