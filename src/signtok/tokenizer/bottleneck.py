@@ -23,7 +23,22 @@ class Latent:
     logs: dict[str, Tensor | float] = field(default_factory=dict)
 
 
-class Identity(nn.Module):
+def check_ids(ids: Int[Tensor, "*grid q"], codes: int) -> None:
+    """Raises ValueError for ids that no codebook of so many codes has."""
+    if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= codes):
+        found = f"{int(ids.min())} to {int(ids.max())}"
+        raise ValueError(f"ids from {found}, expected 0 to {codes - 1}: are they another tokenizer's?")
+
+
+class Continuous(nn.Module):
+    """A bottleneck without codes."""
+
+    def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
+        """Raises ValueError: there are none."""
+        raise ValueError("this tokenizer has a continuous latent and no ids; decode its latents instead")
+
+
+class Identity(Continuous):
     """No bottleneck: z = h, the continuous autoencoder that every code is compared with."""
 
     heads = 1
@@ -37,7 +52,7 @@ class Identity(nn.Module):
         return h
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(Continuous):
     """z = (h - mean) / deviation over each vector, so that noise of one size matters the same everywhere (DiTo, Chen et
     al. 2025)."""
 
@@ -50,7 +65,7 @@ class LayerNorm(nn.Module):
         return nn.functional.layer_norm(h.float(), h.shape[-1:])
 
 
-class Gaussian(nn.Module):
+class Gaussian(Continuous):
     """z ~ N(mean, deviation^2), both from the encoder (Kingma and Welling 2014); its loss is the divergence from
     N(0, 1) in nats, summed over each vector and averaged over vectors. Tokens are the means.
 

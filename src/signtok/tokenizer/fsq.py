@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from signtok.config import FSQConfig
-from signtok.tokenizer.bottleneck import Latent
+from signtok.tokenizer.bottleneck import Latent, check_ids
 from signtok.tokenizer.rvq import usage
 
 SLACK = 1e-3
@@ -49,9 +49,7 @@ class FiniteScalars(nn.Module):
         """The vectors of ids. Raises ValueError for ids that there are not, and for another number of them."""
         if ids.shape[-1] != self.config.codebooks:
             raise ValueError(f"ids of {ids.shape[-1]} groups, this tokenizer has {self.config.codebooks}: give all")
-        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= self.config.codes):
-            found = f"{int(ids.min())} to {int(ids.max())}"
-            raise ValueError(f"ids from {found}, expected 0 to {self.config.codes - 1}: are they another tokenizer's?")
+        check_ids(ids, self.config.codes)
         half = self.levels // 2
         return (((ids[..., None] // self.basis) % self.levels - half) / half).flatten(-2)
 

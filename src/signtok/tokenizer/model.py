@@ -104,8 +104,6 @@ class TokenizerModel(nn.Module):
 
     def from_ids(self, ids: Int[Tensor, "t q"]) -> Float[Tensor, "t d"]:
         """Latents of token ids; the first q codebooks may be given alone. Raises ValueError for a continuous latent."""
-        if not isinstance(self.bottleneck, ResidualVQ):
-            raise ValueError("this tokenizer has a continuous latent and no ids; decode its latents instead")
         return self.bottleneck.from_ids(ids[None])[0]
 
     @torch.inference_mode()

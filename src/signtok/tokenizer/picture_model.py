@@ -87,8 +87,6 @@ class PictureModel(nn.Module):
 
     def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
         """Latents of ids. Raises ValueError for a continuous latent."""
-        if not isinstance(self.bottleneck, ResidualVQ | FiniteScalars):
-            raise ValueError("this tokenizer has a continuous latent and no ids; decode its latents instead")
         return self.bottleneck.from_ids(ids)
 
     @torch.inference_mode()

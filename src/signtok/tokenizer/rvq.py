@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from signtok.config import ResidualVQConfig
 from signtok.nn.memo import Memo
 from signtok.tokenizer import ranks
-from signtok.tokenizer.bottleneck import Latent
+from signtok.tokenizer.bottleneck import Latent, check_ids
 from signtok.tokenizer.codebook import GRACE, Codebooks, kmeans
 from signtok.tokenizer.nearest import Scorer
 from signtok.tokenizer.residual import Quantised, nearest_ids, quantise, residuals
@@ -90,12 +90,10 @@ class ResidualVQ(nn.Module):
     @torch.no_grad()
     def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
         """The sum of codes of the first q codebooks. Raises ValueError for ids that no codebook has."""
-        levels, most, codes = ids.shape[-1], self.config.codebooks, self.config.codes
+        levels, most = ids.shape[-1], self.config.codebooks
         if levels > most:
             raise ValueError(f"ids of {levels} codebooks, this tokenizer has {most}: take ids[..., :{most}]")
-        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= codes):
-            found = f"{int(ids.min())} to {int(ids.max())}"
-            raise ValueError(f"ids from {found}, expected 0 to {codes - 1}: are they another tokenizer's?")
+        check_ids(ids, self.config.codes)
         z = self.codebooks.new_zeros(*ids.shape[:-1], self.config.dim)
         for level in range(levels):
             z += self.codebooks[level][ids[..., level]]
