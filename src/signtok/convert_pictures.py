@@ -1,6 +1,5 @@
 """Pictures in, token files out, and back: the verbs encode, decode and reconstruct of picture tokenizers."""
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,11 +53,9 @@ def encode_pictures(
                 writer.write(row)
         if len(lost) == len(files):
             raise ValueError(f"{lost[0]}; nothing was written")
-    each = math.log2(tokenizer.codes) if tokenizer.codes else bits
-    what = f"ids of {tokenizer.codes}" if tokenizer.codes else "numbers"
-    rate = f"{tokenizer.width} {what}, {each * tokenizer.width:,.0f} bits a picture"
+    rate = f"{tokenizer.width} {tokenizer.unit}, {tokenizer.bits(bits):,.0f} bits a picture"
     if not fit:
-        rate = f"{kind.numbers} {what} for {tokenizer.stride} x {tokenizer.stride} pixels"
+        rate = f"{kind.numbers} {tokenizer.unit} for {tokenizer.stride} x {tokenizer.stride} pixels"
     left_out = f"; {len(lost)} left out, the first: {lost[0]}" if lost else ""
     return f"{out}: {len(files) - len(lost):,} pictures, {rate}{left_out}"
 

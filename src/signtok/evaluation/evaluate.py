@@ -12,7 +12,7 @@ from signtok.evaluation.distribution import frechet_distance, with_interval
 from signtok.evaluation.measured import Measured
 from signtok.evaluation.motion import LEAST, paired_motion
 from signtok.evaluation.reconstruction import hand_size, jitter, landmark_error
-from signtok.evaluation.score import Ratio, Score
+from signtok.evaluation.score import Score
 from signtok.evaluation.text import recognition
 from signtok.hub import LandmarkTokenizer, Tokens
 
@@ -89,20 +89,10 @@ def reading_scores(encoded: Encoded, beam: int = 8) -> list[Score]:
 
 
 def code_scores(encoded: Encoded) -> list[Score]:
-    """Perplexity and dead codes of each codebook over all these recordings (one count, so no interval)."""
+    """Over all frames of all these recordings."""
     if encoded.tokenizer.codebooks == 0:
         return []
     counts = CodeCounts(encoded.tokenizer.codebooks, encoded.tokenizer.codes)
     for ids in encoded.tokens:
         counts.add(np.asarray(ids))
-    health = counts.health()
-    scores = []
-    for level in range(encoded.tokenizer.codebooks):
-        detail = f"codebook:{level + 1}|frames:{health.frames}"
-        perplexity, dead = (
-            Ratio(float(health.perplexity[level]), 1.0),
-            Ratio(float(health.dead[level]), float(encoded.tokenizer.codes)),
-        )
-        scores.append(encoded.score(f"perplexity, codebook {level + 1}", [perplexity], "codes", True, detail))
-        scores.append(encoded.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100.0))
-    return scores
+    return encoded.of_codes(counts, "frames")

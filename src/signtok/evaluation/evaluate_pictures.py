@@ -187,18 +187,10 @@ def latent_scores(done: Reconstructed) -> list[Score]:
 
 
 def code_scores(done: Reconstructed) -> list[Score]:
-    """Of each codebook, over all places of all pictures."""
-    tokenizer = done.tokenizer
-    counts = CodeCounts(tokenizer.codebooks, tokenizer.codes)
-    counts.add(done.latents.reshape(-1, tokenizer.codebooks))
-    health, n = counts.health(), len(done.latents)
-    return [
-        done.of_all(
-            f"{name}, codebook {q + 1}", Interval(value, value, value, n), unit, True, f"{name}|codebook {q + 1}"
-        )
-        for name, values, unit in (("codes in use", health.used, ""), ("perplexity", health.perplexity, "codes"))
-        for q, value in enumerate(map(float, values))
-    ]
+    """Over all places of all pictures."""
+    counts = CodeCounts(done.tokenizer.codebooks, done.tokenizer.codes)
+    counts.add(done.latents.reshape(-1, done.tokenizer.codebooks))
+    return done.of_codes(counts, "places")
 
 
 def perceptual_scores(done: Reconstructed, inception: Path | None, clip: Path | None) -> list[Score]:

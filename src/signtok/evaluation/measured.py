@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from signtok.evaluation.codes import CodeCounts
 from signtok.evaluation.score import Interval, Ratio, Score, score
 from signtok.hub import Tokenizer
 from signtok.training.checkpoint import git_commit
@@ -53,3 +54,14 @@ class Measured:
             commit=self.commit,
             fingerprint=self.fingerprint,
         )
+
+    def of_codes(self, counts: CodeCounts, unit: str) -> list[Score]:
+        """Perplexity and dead codes of each codebook, counted in `unit`: one count, so no interval."""
+        health, scores = counts.health(), []
+        for level in range(counts.codebooks):
+            detail = f"codebook:{level + 1}|{unit}:{health.frames}"
+            perplexity = Ratio(float(health.perplexity[level]), 1.0)
+            dead = Ratio(float(health.dead[level]), float(counts.codes))
+            scores.append(self.score(f"perplexity, codebook {level + 1}", [perplexity], "codes", True, detail))
+            scores.append(self.score(f"dead codes, codebook {level + 1}", [dead], "%", False, detail, 100.0))
+        return scores

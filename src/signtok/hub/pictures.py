@@ -153,6 +153,15 @@ class PictureTokenizer(Tokenizer):
         """Numbers a square, or ids."""
         return math.prod(self.shape)
 
+    @property
+    def unit(self) -> str:
+        """What they are."""
+        return f"ids of {self.codes}" if self.codes else "numbers"
+
+    def bits(self, each: int = 16) -> float:
+        """A square, its numbers with so many bits each; ids have their own."""
+        return self.width * (math.log2(self.codes) if self.codes else each)
+
     def identity(self) -> tuple[object, ...]:
         config = self.settings.tokenizer
         parts: list[object] = [self.size, self.width]
@@ -167,13 +176,12 @@ class PictureTokenizer(Tokenizer):
         return tuple(parts)
 
     def info(self) -> Info:
-        refine, each = self.settings.tokenizer.refine, math.log2(self.codes) if self.codes else 16.0
-        bits, kind = each * self.width, f"ids of {self.codes}" if self.codes else "numbers"
+        refine, bits = self.settings.tokenizer.refine, self.bits()
         return Info(
             name=self.name,
             fingerprint=self.fingerprint,
             parameters=self.parameters,
-            tokens=f"{self.width} {kind} for {self.size} x {self.size} pixels, {bits:g} bits a picture"
+            tokens=f"{self.width} {self.unit} for {self.size} x {self.size} pixels, {bits:g} bits a picture"
             + ("" if self.codes else " as float16")
             + (f", refined by {refine} steps" if refine else ""),
             bits=bits,

@@ -1,6 +1,7 @@
 """Attention between all places of a map, as the U-Net of ADM and the encoder of latent diffusion have it."""
 
 import math
+from typing import TypeVar
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -12,7 +13,10 @@ Heads = Float[Tensor, "b heads n d"]
 FEW = 256
 
 
-def zero(layer: nn.Conv2d) -> nn.Conv2d:
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def zero(layer: Layer) -> Layer:
     """Starts as nothing, so that a block starts as its skip."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

@@ -6,19 +6,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from signtok.config import TransformerConfig
-from signtok.nn.attention import attend
+from signtok.nn.attention import attend, zero
 from signtok.nn.maps import Map, check_sides, fourier
 
 HIDDEN = 4
 """Width between the two layers of a block, as a multiple of its own."""
 Squares = Float[Tensor, "b n d"]
-
-
-def zero(layer: nn.Linear) -> nn.Linear:
-    """Starts as nothing."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 class Modulated(nn.Module):

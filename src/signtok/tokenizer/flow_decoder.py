@@ -69,7 +69,7 @@ class Flow(nn.Module):
         t = self.draw_times(len(x)).to(x.device)
         noise = torch.randn_like(x)
         given = condition.detach() if self.first and self.config.stop_gradient else condition
-        x_t = self.path.at(self.rolled_out(x, noise, given), noise, t)
+        x_t = self.path.at(self.rolled_out(x, noise, t, given), noise, t)
         found = self.look(x_t, t, given)
         right = self.path.estimate("data", x, x_t, t)  # and the noise that would have led here
         wanted, said = (
@@ -89,9 +89,10 @@ class Flow(nn.Module):
         return loss, logs
 
     @torch.no_grad()
-    def rolled_out(self, x: Picture, noise: Picture, condition: Tensor) -> Picture:
-        """The pictures, a share of them as one look at noise alone takes them to be."""
-        chosen = (torch.rand(len(x)) < self.config.rollout).to(x.device)
+    def rolled_out(self, x: Picture, noise: Picture, t: Times, condition: Tensor) -> Picture:
+        """The pictures, a share of them as one look at noise alone takes them to be; those of which nothing but noise
+        will be seen as they are."""
+        chosen = (torch.rand(len(x)) < self.config.rollout).to(x.device) & (t < 1)
         if not chosen.any():
             return x
         ones = torch.ones(len(x), device=x.device)
