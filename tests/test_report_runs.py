@@ -29,6 +29,7 @@ from signtok.report.bars import class_bars, recognition_bars
 from signtok.report.curves import curve_of, shared_logs
 from signtok.report.page import missing, report_runs
 from signtok.report.pictures import AMPLIFIED, difference, look
+from signtok.report.rates import rate_curves
 from signtok.report.runs import read_metrics, read_runs
 from signtok.report.scores import Column, decimals, score_tables
 from signtok.tokenizer.picture_model import PictureModel
@@ -57,13 +58,19 @@ def folder(tmp_path):
 
 
 def make_run(
-    place: Path, data: Path | str = "generated", seed: int = 0, size: int = PIXELS, split_seed: int = 0
+    place: Path,
+    data: Path | str = "generated",
+    seed: int = 0,
+    size: int = PIXELS,
+    split_seed: int = 0,
+    latent: int = 6,
+    name: str = "tiny-conv",
 ) -> Path:
     """Config and weights of a tokenizer that was not trained."""
     torch.manual_seed(seed)
-    settings = PictureTokenizerConfig(size=size, latent=6, encoder=NET, decoder=PlainDecoder(net=NET))
+    settings = PictureTokenizerConfig(size=size, latent=latent, encoder=NET, decoder=PlainDecoder(net=NET))
     config = PictureConfig(
-        name="tiny-conv", data=PictureDataConfig(path=str(data), split=RandomSplit(seed=split_seed)), tokenizer=settings
+        name=name, data=PictureDataConfig(path=str(data), split=RandomSplit(seed=split_seed)), tokenizer=settings
     )
     PictureTokenizer(PictureModel(settings), config).save_pretrained(place)
     return place
@@ -243,6 +250,27 @@ def test_recognition_of_sources(tmp_path):
     assert page.rows[1][0] == "signs sign-rvq-ctc, landmarks"
     assert page.images() == []
     assert len([None for tag, _ in page.elements if tag == "rect"]) == 2
+
+
+# ---- rates ----
+
+
+def test_recipes_are_curves_over_bits_and_seeds_their_mean(tmp_path):
+    values = {("conv", 2, 0): 0.4, ("conv", 6, 0): 0.1, ("conv", 6, 1): 0.3, ("ff", 2, 0): 0.5}
+    runs = [
+        add_scores(
+            make_run(tmp_path / f"{name}-{latent}-{seed}", seed=seed, latent=latent, name=name), one(value=value)
+        )
+        for (name, latent, seed), value in values.items()
+    ]
+    read = read_runs(runs)
+    (table,) = score_tables(read)
+    conv, ff = rate_curves(table[0], read)
+    assert (conv.name, conv.x.tolist(), conv.y.tolist()) == ("conv", [32, 96], [0.4, 0.2])
+    assert (ff.name, ff.series, ff.x.tolist(), ff.y.tolist()) == ("ff", 3, [32], [0.5])
+    page = report(tmp_path, *runs)
+    assert "MSE ↓ (of [0, 1]) by bits a picture" in [attributes.get("aria-label") for _, attributes in page.elements]
+    assert "Rates" not in report(tmp_path, runs[0], runs[3]).texts, "one rate each: no curve"
 
 
 # ---- curves ----

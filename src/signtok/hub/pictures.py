@@ -160,7 +160,7 @@ class PictureTokenizer(Tokenizer):
 
     def bits(self, each: int = 16) -> float:
         """A square, its numbers with so many bits each; ids have their own."""
-        return self.width * (math.log2(self.codes) if self.codes else each)
+        return self.width * (math.log2(self.codes) if self.codes else float(each))
 
     def identity(self) -> tuple[object, ...]:
         config = self.settings.tokenizer

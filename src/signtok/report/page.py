@@ -12,6 +12,7 @@ from signtok.hub import LandmarkTokenizer, PictureTokenizer
 from signtok.report.bars import bar_section
 from signtok.report.curves import curve_section
 from signtok.report.pictures import look, picture_folder, picture_section
+from signtok.report.rates import rate_section
 from signtok.report.runs import METRICS, SCORES, WEIGHTS, Run, read_runs
 from signtok.report.scores import score_section
 from signtok.svg import swatch
@@ -44,6 +45,7 @@ def report_runs(folders: Sequence[Path], data: Path | None, out: Path) -> str:
         _run_table(runs),
         _missing_section(runs, data),
         score_section(runs),
+        rate_section(runs),
         curve_section(runs),
         picture_section(seen),
         bar_section(runs),
