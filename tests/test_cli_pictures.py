@@ -13,12 +13,14 @@ from PIL import Image
 
 from signtok.config import (
     ConvolutionNet,
+    FlowDecoder,
     FSQConfig,
     GaussianConfig,
     GridNet,
     PictureConfig,
     PictureTokenizerConfig,
     PlainDecoder,
+    UNetConfig,
 )
 from signtok.hub import PictureTokenizer, load
 from signtok.tokenizer.picture_model import PictureModel
@@ -175,6 +177,35 @@ def test_reconstruct_draws_a_sheet(shelf, run, tmp_path):
     assert "mean squared error 0." in ended.out
     with Image.open(tmp_path / "s.png") as sheet:
         assert min(sheet.size) > 250
+
+
+@pytest.mark.parametrize("verb", ["reconstruct", "decode"])
+def test_another_seed_draws_other_pictures(shelf, run, tmp_path, verb):
+    """From a flow with weights at random."""
+    torch.manual_seed(0)
+    net = GridNet(channels=16, multipliers=(1, 2), blocks=1, patch=2)
+    flow = FlowDecoder(
+        net=UNetConfig(channels=8, multipliers=(1,), attention=(), patch=2), perceptual=None, critic=None
+    )
+    config = PictureTokenizerConfig(size=16, latent=2, encoder=net, decoder=flow)
+    model = PictureModel(config)
+    for parameter in model.decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    PictureTokenizer(model, PictureConfig(name="flow", tokenizer=config)).save_pretrained(tmp_path / "t")
+    source = shelf / "set" / "A" / "A0.png"
+    if verb == "decode":
+        assert run("encode", source, "--out", tmp_path / "t.parquet", "--tokenizer", tmp_path / "t").code == 0
+        source = tmp_path / "t.parquet"
+    made = []
+    for number, options in enumerate((("--seed", 0), ("--seed", 0), ("--seed", 1), ("--steps", 2))):
+        out = tmp_path / (f"{number}.png" if verb == "reconstruct" else str(number))
+        ended = run(verb, source, "--out", out, "--tokenizer", tmp_path / "t", *options)
+        assert (ended.code, ended.err) == (0, "")
+        made.append((out if verb == "reconstruct" else next(out.rglob("*.png"))).read_bytes())
+    assert made[0] == made[1]
+    assert len({*made}) == 3, "seeds and steps change what is drawn"
+    ended = run(verb, source, "--out", tmp_path / "no.png", "--tokenizer", tmp_path / "t", "--steps", 0)
+    assert (ended.code, ended.err.count("\n"), (tmp_path / "no.png").exists()) == (2, 1, False)
 
 
 def test_evaluate_and_info(shelf, run, tmp_path, monkeypatch):

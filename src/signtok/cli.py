@@ -141,6 +141,8 @@ def reconstruct(
     out: Path_ | None = None,
     tokenizer: TokenizerName = "fingerspelling",
     limit: int = 12,
+    steps: int | None = None,
+    seed: int = 0,
 ) -> None:
     """Recordings or pictures through the tokens and back, side by side.
 
@@ -151,11 +153,13 @@ def reconstruct(
         out: .html shows up to `limit` recordings; .gif and .mp4 the first; .png and .jpg up to `limit` pictures. By
             default reconstruction.html or reconstruction.png.
         tokenizer: a packaged tokenizer or the folder of one.
-        limit: how many recordings to show.
+        limit: how many to show.
+        steps: of a decoder that samples; as it was trained by default.
+        seed: of its noise.
     """
     from signtok.convert import reconstruct_file
 
-    print(reconstruct_file(source, out, tokenizer, limit))
+    print(reconstruct_file(source, out, tokenizer, limit, steps, seed))
 
 
 @app.command

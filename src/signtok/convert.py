@@ -177,10 +177,12 @@ def _write_one(recording: Recording, out: Path) -> Path:
     return out
 
 
-def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageItem:
+def through_tokens(
+    tokenizer: LandmarkTokenizer, recording: Recording, steps: int | None = None, seed: int = 0
+) -> PageItem:
     """A recording before and after, with its tokens, what was read and the error."""
     tokens = tokenizer.tokenize([recording.landmarks])[0]
-    after = to_recording(tokenizer, to_sequence(recording, tokens))
+    after = to_recording(tokenizer, to_sequence(recording, tokens), steps=steps, seed=seed)
     error = landmark_error(recording.landmarks, after.landmarks)
     bits = tokenizer.info().bits
     return PageItem(
@@ -198,25 +200,33 @@ def through_tokens(tokenizer: LandmarkTokenizer, recording: Recording) -> PageIt
     )
 
 
-def reconstruct_file(source: Path, out: Path | None, name: str, limit: int) -> str:
+def reconstruct_file(
+    source: Path, out: Path | None, name: str, limit: int, steps: int | None = None, seed: int = 0
+) -> str:
     """Before and after, to look at."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
         files, out = picture_files(source), out or Path("reconstruction.png")
         check_output(out, SHEET)
-        return reconstruct_pictures(tokenizer, files, out, limit)
+        return reconstruct_pictures(tokenizer, files, out, limit, steps, seed)
     recordings, out = open_recordings(source), out or Path("reconstruction.html")
     check_output(out, (".html", *FILMS))
-    return reconstruct_recordings(discrete(tokenizer), recordings, source, out, limit)
+    return reconstruct_recordings(discrete(tokenizer), recordings, source, out, limit, steps, seed)
 
 
 def reconstruct_recordings(
-    tokenizer: LandmarkTokenizer, recordings: Iterator[Recording], source: Path, out: Path, limit: int
+    tokenizer: LandmarkTokenizer,
+    recordings: Iterator[Recording],
+    source: Path,
+    out: Path,
+    limit: int,
+    steps: int | None,
+    seed: int,
 ) -> str:
     items = []
     for recording in recordings:
         if len(recording):
-            items.append(through_tokens(tokenizer, recording))
+            items.append(through_tokens(tokenizer, recording, steps, seed))
         if len(items) >= (limit if out.suffix.lower() == ".html" else 1):
             break
     if not items:

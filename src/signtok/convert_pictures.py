@@ -115,7 +115,9 @@ def unused(path: Path, taken: set[Path]) -> Path:
     return path
 
 
-def reconstruct_pictures(tokenizer: PictureTokenizer, files: Sequence[PictureFile], out: Path, limit: int) -> str:
+def reconstruct_pictures(
+    tokenizer: PictureTokenizer, files: Sequence[PictureFile], out: Path, limit: int, steps: int | None, seed: int
+) -> str:
     """Pictures before and after, side by side in one sheet."""
     if limit < 1:
         raise ValueError(f"--limit {limit}: show at least one picture")
@@ -124,7 +126,7 @@ def reconstruct_pictures(tokenizer: PictureTokenizer, files: Sequence[PictureFil
     befores = [(file, picture) for file, picture in read if not isinstance(picture, ValueError)]
     if not befores:
         raise ValueError(str(read[0][1]))
-    afters = tokenizer.detokenize(tokenizer.tokenize([picture for _, picture in befores]))
+    afters = tokenizer.detokenize(tokenizer.tokenize([picture for _, picture in befores]), steps, seed)
     squares = [
         (fit_picture(b, tokenizer.size), fit_picture(a, tokenizer.size))
         for (_, b), a in zip(befores, afters, strict=True)
