@@ -208,6 +208,18 @@ def test_another_seed_draws_other_pictures(shelf, run, tmp_path, verb):
     assert (ended.code, ended.err.count("\n"), (tmp_path / "no.png").exists()) == (2, 1, False)
 
 
+def test_a_picture_that_the_file_cannot_hold_is_left_out(shelf, run, tmp_path, grid):
+    (tmp_path / "set").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "set" / "a.png")
+    Image.new("L", (2**15 + 1, 1)).save(tmp_path / "set" / "b.png")
+    out = tmp_path / "t.parquet"
+    ended = run("encode", tmp_path / "set", "--out", out, "--tokenizer", grid)
+    assert ended.code == 0
+    assert "1 pictures" in ended.out
+    assert "1 left out, the first: tokens of 'b.png': a picture of 1 x 32769 pixels" in ended.out
+    assert [row.name for row in read_latents(out)] == ["a.png"]
+
+
 def test_evaluate_and_info(shelf, run, tmp_path, monkeypatch):
     monkeypatch.setattr("signtok.evaluation.run_pictures.perceptual_scores", lambda *_: [])
     ended = run("evaluate", shelf / "tok", "--data", shelf / "set", "--out", tmp_path / "scores.json")

@@ -46,7 +46,9 @@ def encode_pictures(
         raise ValueError(f"--bits 32: {tokenizer.name} has ids, which are whole numbers; leave it out")
     kind = LatentKind(tokenizer.shape[-1], tokenizer.codes, bits)
     with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, kind) as writer:
-        for _, row in each_picture(files, lambda file: to_row(tokenizer, file, source, licence, refine, fit), "encode"):
+        for _, row in each_picture(
+            files, lambda file: to_row(tokenizer, kind, file, source, licence, refine, fit), "encode"
+        ):
             if isinstance(row, ValueError):
                 lost.append(str(row))
             else:
@@ -61,11 +63,18 @@ def encode_pictures(
 
 
 def to_row(
-    tokenizer: PictureTokenizer, file: PictureFile, source: Path, licence: str, refine: int | None, fit: bool
+    tokenizer: PictureTokenizer,
+    kind: LatentKind,
+    file: PictureFile,
+    source: Path,
+    licence: str,
+    refine: int | None,
+    fit: bool,
 ) -> PictureLatent:
+    """Raises ValueError for a picture that cannot be read, and for tokens that the file cannot hold."""
     picture = read_picture(file.path)
     tokens = np.asarray(tokenizer.tokenize([picture], refine, fit)[0])
-    return PictureLatent(
+    row = PictureLatent(
         latent=tokens if tokens.ndim == 3 else tokens[None, None],
         height=picture.shape[0],
         width=picture.shape[1],
@@ -75,6 +84,8 @@ def to_row(
         source=source.name,
         licence=licence,
     )
+    kind.check(row)
+    return row
 
 
 def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: int | None, seed: int) -> str:

@@ -30,8 +30,8 @@ def show_pictures(word: str, out: Path) -> None:
         after = tok.detokenize(tok.tokenize(before))
         error = np.square((np.stack(before).astype(np.float64) - after) / 255).mean()
         fewer = 3 * tok.size**2 / tok.width
-        rows.append((f"{tok.name}\n{tok.width} numbers\n{fewer:.0f} times fewer", after))
-        print(f"{tok.name:<12} {tok.width} numbers for {3 * tok.size**2:,}, mean squared error {error:.4f}")
+        rows.append((f"{tok.name}\n{tok.width} {tok.unit}\n{fewer:.0f} times fewer", after))
+        print(f"{tok.name:<12} {tok.width} {tok.unit} for {3 * tok.size**2:,}, mean squared error {error:.4f}")
     with atomic_path(out) as temporary:
         draw_rows(rows).save(temporary)
 

@@ -101,8 +101,8 @@ def test_the_time_is_told():
     assert Adversary(CONFIG, 6, timed=False).critic(pictures(0)).shape == (3, 1, 2, 2)
 
 
-def test_logits_rise_no_faster_than_pictures_differ():
-    """Without norms and times in between each layer stretches nothing; a hundredfold weight changes nothing."""
+def test_no_layer_stretches_anything():
+    """Each has norm 1, and weights a hundred times as large are the same ones."""
     critic = build().train().critic
     for _ in range(50):
         critic(pictures(0), T)  # the power iteration settles

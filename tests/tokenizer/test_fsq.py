@@ -72,3 +72,9 @@ def test_what_is_masked_is_nothing():
 def test_ids_that_there_are_not(ids, message):
     with pytest.raises(ValueError, match=message):
         FiniteScalars(FSQConfig(codebooks=1)).from_ids(torch.tensor(ids))
+
+
+def test_no_more_ids_than_a_token_file_holds():
+    assert FSQConfig(levels=(32, 32, 32)).codes == 2**15
+    with pytest.raises(ValueError, match="64000 ids, more than 32768"):
+        FSQConfig(levels=(8, 8, 8, 5, 5, 5))

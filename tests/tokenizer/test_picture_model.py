@@ -69,9 +69,10 @@ def build(config: PictureTokenizerConfig) -> PictureModel:
     return model
 
 
-def make_batch(rows: int = 4) -> PictureBatch:
+def make_batch(rows: int = 4, size: int = 16) -> PictureBatch:
     generator = torch.Generator().manual_seed(1)
-    return PictureBatch(x=torch.rand(rows, 3, 16, 16, generator=generator) * 2 - 1, label=torch.zeros(rows).long())
+    x = torch.rand(rows, 3, size, size, generator=generator) * 2 - 1
+    return PictureBatch(x=x, label=torch.zeros(rows).long())
 
 
 def latents(model: PictureModel) -> torch.Tensor:
@@ -113,13 +114,57 @@ def test_a_seed_is_a_picture(config):
     assert torch.equal(pictures[0], pictures[2]) != samples
 
 
-@pytest.mark.parametrize("config", [one for one in every_combination() if "diffusion" not in one.id])
+@every
 def test_one_decodes_as_in_a_batch(config):
-    """But for latent diffusion, which draws for each row anew: the tokenizer decodes one at a time."""
     model = build(config).eval()
     z = latents(model)
     pictures, alone = (model.decode(part, None, torch.Generator().manual_seed(3)) for part in (z, z[:1]))
     torch.testing.assert_close(pictures[:1], alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [10, 18, 27])
+def test_a_grid_takes_multiples_of_its_stride(size):
+    """Of pictures larger than a tile too."""
+    config = PictureTokenizerConfig(size=16, latent=6, encoder=GRID, decoder=PlainDecoder(net=GRID))
+    with pytest.raises(ValueError, match="takes multiples of 4; pad them"):
+        build(config).eval().encode(torch.zeros(1, 3, size, size))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decoder": FlowDecoder(net=UNET, critic=CriticConfig())}, "the critic needs pictures of 24 pixels or more"),
+        ({"bottleneck": LayerNormConfig(), "latent": 1}, "is always 0"),
+    ],
+)
+def test_settings_that_cannot_work(changes, message):
+    settings = {"size": 16, "latent": 6, "encoder": GRID, "decoder": PlainDecoder(net=GRID)}
+    with pytest.raises(ValueError, match=message):
+        PictureTokenizerConfig(**settings | changes)
+
+
+@pytest.mark.parametrize("layers", [3, 4])
+def test_a_critic_works_from_its_smallest_size_on(layers):
+    critic = CriticConfig(channels=8, layers=layers, time=8, penalty_every=1)
+    config = PictureTokenizerConfig(
+        size=critic.smallest, latent=6, encoder=GRID, decoder=PlainDecoder(net=GRID, critic=critic)
+    )
+    loss, _ = build(config).train().loss(make_batch(size=critic.smallest))
+    assert loss.isfinite()
+
+
+class Brighter(torch.nn.Module):
+    def forward(self, z):
+        return torch.full((len(z), 3, 16, 16), 1.5)
+
+
+def test_weights_are_chosen_by_what_is_decoded():
+    """Brighter than white is white."""
+    model = build(PictureTokenizerConfig(size=16, latent=6, encoder=GRID, decoder=PlainDecoder(net=GRID)))
+    model.decoder.net = Brighter()
+    white = PictureBatch(x=torch.ones(2, 3, 16, 16), label=torch.zeros(2).long())
+    assert model.eval().loss(white)[1]["mse"] == 0
+    assert model.train().loss(white)[1]["mse"] > 0
 
 
 def test_overfits_one_batch():
@@ -208,9 +253,9 @@ def test_reverse_process_of_a_perfect_denoiser_gives_the_latent_back(monkeypatch
 
 
 def test_reverse_process_keeps_the_posterior_variance(monkeypatch):
-    """One step back from z_2 of many equal latents has the mean and variance of q(z_1 | z_0): equation 7."""
+    """One step back from z_2 of a latent of equal numbers has the mean and variance of q(z_1 | z_0): equation 7."""
     decoder = diffusion(2)
-    z = torch.full((50_000, 6), 0.7, dtype=torch.float64)
+    z = torch.full((1, 300_000), 0.7, dtype=torch.float64)
     monkeypatch.setattr(
         decoder.denoiser,
         "forward",

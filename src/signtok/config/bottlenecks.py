@@ -3,10 +3,13 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from signtok.config.base import Settings
 from signtok.config.landmarks import NoBottleneck, ResidualVQConfig
+
+MOST_CODES = 2**15
+"""As many as a token file holds."""
 
 
 class LayerNormConfig(Settings):
@@ -20,7 +23,7 @@ class GaussianConfig(Settings):
 
     kind: Literal["gaussian"] = "gaussian"
     weight: float = 1e-6
-    """Of the divergence from a standard normal distribution, in nats a picture, beside the squared error."""
+    """Of the divergence from a standard normal distribution, in nats a vector, beside the decoder's loss."""
     start: float = 0.0
     """Log of the variance before anything is learnt."""
 
@@ -33,6 +36,14 @@ class FSQConfig(Settings):
     """Of the numbers of a group; their product is how many ids a group has: 240 here, the paper's choice for 8 bits."""
     codebooks: int = Field(default=4, ge=1)
     """Groups, each with an id."""
+
+    @model_validator(mode="after")
+    def check_codes(self) -> "FSQConfig":
+        if self.codes > MOST_CODES:
+            raise ValueError(
+                f"levels {self.levels} make {self.codes} ids, more than {MOST_CODES}: use fewer, or groups"
+            )
+        return self
 
     @property
     def codes(self) -> int:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from signtok.config.base import Settings
+from signtok.config.nets import Multipliers
 
 
 class UNetConfig(Settings):
@@ -12,7 +13,7 @@ class UNetConfig(Settings):
 
     kind: Literal["unet"] = "unet"
     channels: int = Field(default=64, ge=8, multiple_of=8)
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    multipliers: Multipliers = (1, 1, 2, 2, 4)
     """Of the channels, level by level; each level has half the height and width of the one before."""
     blocks: int = Field(default=2, ge=1)
     """Residual blocks of a level on the way down, and one more on the way up."""

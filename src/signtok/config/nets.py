@@ -6,6 +6,8 @@ from pydantic import Field
 
 from signtok.config.base import Settings
 
+Multipliers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
 
 class LinearNet(Settings):
     """Paper 000, feed-forward: all pixels through one layer."""
@@ -25,7 +27,7 @@ class GridNet(Settings):
 
     kind: Literal["grid"] = "grid"
     channels: int = Field(default=64, ge=8, multiple_of=8)
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    multipliers: Multipliers = (1, 1, 2, 2, 4)
     """Of the channels, level by level; each level has half the height and width of the one before."""
     blocks: int = Field(default=2, ge=1)
     """Residual blocks of a level, and of the middle."""

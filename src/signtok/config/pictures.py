@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from signtok.config.base import Amounts, Config, Settings
-from signtok.config.bottlenecks import Codes, PictureBottleneck
+from signtok.config.bottlenecks import Codes, LayerNormConfig, PictureBottleneck
 from signtok.config.critic import CriticConfig
 from signtok.config.denoisers import TransformerConfig, UNetConfig
 from signtok.config.landmarks import LandmarkConfig, NoBottleneck
@@ -105,9 +105,10 @@ class FlowDecoder(Settings):
     path: Literal["rectified", "cosine"] = "rectified"
     scale: float = Field(default=0.6, gt=0)
     """gamma: data are multiplied by it before noise is added."""
-    predicts: Literal["data", "noise", "velocity"] = "data"
-    """What the network gives. The papers' is the velocity; one that sees squares of 4 x 4 pixels and has few channels
-    cannot hand on their noise, which the velocity contains, and learns the data many times as fast (Li and He 2025)."""
+    predicts: Literal["data", "velocity"] = "data"
+    """What the network gives; not the noise, which at t = 1 is all that it sees. The papers' is the velocity; one that
+    sees squares of 4 x 4 pixels and has few channels cannot hand on their noise, which the velocity contains, and
+    learns the data many times as fast (Li and He 2025)."""
     score: Literal["data", "noise", "velocity"] = "velocity"
     """What the squared error is of: of the velocity of a rectified path it is that of the data times (scale / t)^2."""
     times: Literal["uniform", "logit_normal"] = "logit_normal"
@@ -186,6 +187,19 @@ class PictureTokenizerConfig(Settings):
         multiple = math.lcm(*strides, decoder.net.stride if isinstance(decoder, FlowDecoder) else 1)
         if self.size % multiple:
             raise ValueError(f"pictures of {self.size} pixels cannot be halved so often: use a multiple of {multiple}")
+        return self
+
+    @model_validator(mode="after")
+    def check_width(self) -> "PictureTokenizerConfig":
+        if isinstance(self.bottleneck, LayerNormConfig) and self.latent == 1:
+            raise ValueError("a latent of one number, normalised by itself, is always 0: use two or more")
+        return self
+
+    @model_validator(mode="after")
+    def check_critic(self) -> "PictureTokenizerConfig":
+        critic = None if isinstance(self.decoder, LatentDiffusionDecoder) else self.decoder.critic
+        if critic and self.size < critic.smallest:
+            raise ValueError(f"the critic needs pictures of {critic.smallest} pixels or more, not {self.size}")
         return self
 
 

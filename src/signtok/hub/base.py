@@ -15,6 +15,7 @@ from torch import nn
 
 from signtok.atomic import write_text
 from signtok.config import Config
+from signtok.nn.patch_critic import critics
 from signtok.threads import Result, each
 from signtok.training.checkpoint import load_model_weights, read_config, save_model, write_config
 
@@ -112,7 +113,9 @@ class Tokenizer(ModelHubMixin, ABC):
 
     @property
     def parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.model.parameters())
+        """Without a critic, which is there while it is trained."""
+        every, theirs = self.model.parameters(), critics(self.model)
+        return sum(parameter.numel() for parameter in every) - sum(parameter.numel() for parameter in theirs)
 
     def each(self, work: Callable[[np.ndarray, str], Result], what: str, arrays: Sequence[np.ndarray]) -> list[Result]:
         """`work` on each array and what to call it in an error; on the CPU as many at once as torch has threads."""

@@ -10,6 +10,12 @@ from signtok.config import CriticConfig
 from signtok.nn.maps import GROUPS, Map, fourier
 
 
+def critics(model: nn.Module) -> list[nn.Parameter]:
+    """Of all modules of a model that are its opponents and no part of what it does."""
+    found = [module for module in model.modules() if getattr(module, "opponent", False)]
+    return [parameter for module in found for parameter in module.parameters()]
+
+
 class TimedNorm(nn.Module):
     """Group normalisation, scaled and shifted by the time (AdaGN); without a time plain."""
 

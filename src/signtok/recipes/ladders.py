@@ -22,7 +22,7 @@ def _of_eps_vae(name: str, decoder: FlowDecoder) -> Callable[[], PictureConfig]:
 
 
 def _changed(decoder: FlowDecoder, **changes: object) -> FlowDecoder:
-    return decoder.model_copy(update=changes)
+    return FlowDecoder.model_validate({**dict(decoder), **changes})
 
 
 SWYCC = (

@@ -70,6 +70,7 @@ PAPERS = {
 }
 
 NETS = {"linear": "one layer", "convolution": "convolutions of stride 2", "grid": "residual blocks at each scale"}
+DENOISERS = {"unet": "a U-Net", "transformer": "a transformer"}
 
 
 def packaged_form(tokenizer: PictureTokenizer) -> PictureTokenizer:
@@ -154,7 +155,8 @@ def more_in_words(config: PictureTokenizerConfig) -> str:
 
 def decoder_in_words(decoder: PictureDecoder) -> str:
     if isinstance(decoder, FlowDecoder):
-        return f"{decoder.steps} steps of a flow through a U-Net"
+        first = f"a first picture by {NETS[decoder.first.kind]}, then " if decoder.first else ""
+        return f"{first}{decoder.steps} steps of a flow through {DENOISERS[decoder.net.kind]}"
     if isinstance(decoder, LatentDiffusionDecoder):
         return f"{decoder.steps} steps of diffusion in the latent, then {NETS[decoder.net.kind]}"
     return NETS[decoder.net.kind]

@@ -33,11 +33,10 @@ def rate_section(runs: Sequence[Run]) -> str:
 def rate_curves(column: Column, runs: Sequence[Run]) -> list[Curve]:
     """A curve for each recipe, over bits a picture, in the colour of its first run; none where all have one rate."""
     found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    series: dict[str, int] = {}
+    series = {run.tokenizer.name: run.series for run in reversed(runs)}
     for run in runs:
-        if run.label in column.cells:
-            series.setdefault(run.tokenizer.name, run.series)
-            found[run.tokenizer.name][run.tokenizer.info().bits].append(column.cells[run.label].value)
+        if isinstance(run.tokenizer, PictureTokenizer) and run.label in column.cells:
+            found[run.tokenizer.name][run.tokenizer.bits()].append(column.cells[run.label].value)
     if max(map(len, found.values()), default=0) < 2:
         return []
     return [

@@ -1,5 +1,7 @@
 """A latent to a picture by a flow from noise: papers 001 and 003. What the latent does not hold is drawn."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -116,6 +118,8 @@ class Flow(nn.Module):
         """
         steps = self.config.steps if steps is None else steps
         nodes = flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
+        height, width = (places * self.stride for places in z.shape[1:3])
+        z = self.filled_up(z)
         y, x = z.shape[1:3]
         noise = torch.randn(1, 3, y * self.stride, x * self.stride, generator=generator).to(z.device)
 
@@ -124,7 +128,15 @@ class Flow(nn.Module):
             return flow.sample(lambda x_t, t: self.look(x_t, t, condition), self.path, noise, nodes)
 
         maps = [z.permute(0, 3, 1, 2), noise.expand(len(z), -1, -1, -1)]
-        return in_tiles(decode, maps, (y, x), self.tile).clamp(-1, 1)
+        return in_tiles(decode, maps, (y, x), self.tile).clamp(-1, 1)[..., :height, :width]
+
+    def filled_up(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b v u d"]:
+        """With its last places repeated, to as many as the network can halve."""
+        multiple = math.lcm(self.config.net.stride, self.stride) // self.stride
+        more = [-places % multiple for places in z.shape[1:3]]
+        if not any(more):
+            return z
+        return F.pad(z.permute(0, 3, 1, 2), (0, more[1], 0, more[0]), mode="replicate").permute(0, 2, 3, 1)
 
     def certain(self, z: Float[Tensor, "b y x d"]) -> Picture:
         raise ValueError("this decoder samples, so no latent is the best one: encode with refine=0")

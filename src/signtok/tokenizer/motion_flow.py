@@ -83,6 +83,8 @@ def fresh_noise(x: Motion) -> Motion:
 
 
 def same_noise(x: Motion) -> Motion:
-    """That of seed 0, the same for every row."""
-    one = torch.randn(1, *x.shape[1:], generator=torch.Generator().manual_seed(0))
-    return one.to(x.device).expand_as(x)
+    """That of seed 0, the same for every row, whatever is padded: torch draws the last 16 numbers otherwise where their
+    count is no multiple of 16."""
+    frames = -(-x.shape[1] // 16) * 16
+    one = torch.randn(1, frames, *x.shape[2:], generator=torch.Generator().manual_seed(0))
+    return one[:, : x.shape[1]].to(x.device).expand_as(x)

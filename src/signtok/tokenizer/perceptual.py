@@ -34,16 +34,19 @@ def perceptual_loss(config: PerceptualConfig, x: Pictures, wanted: Pictures, tra
     nets: list[Literal["alex", "vgg"]] = ["alex", "vgg"] if config.net == "both" else [config.net]
     seen = []
     for net in nets:
-        pair = (x, wanted) if not training else varied(config, x, wanted) if net == "alex" else part(config, x, wanted)
-        seen.append(_network(net, x.device)(*pair).float().mean())
+        network, pair = _network(net, x.device), (x, wanted)
+        if training:
+            pair = varied(config, network.smallest, *pair) if net == "alex" else part(config, *pair)
+        seen.append(network(*pair).float().mean())
     return torch.stack(seen).mean()
 
 
-def varied(config: PerceptualConfig, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
-    """Both alike: at most MOVE pixels cut off, at 1 to `config.scale` times the size."""
+def varied(config: PerceptualConfig, smallest: int, x: Pictures, wanted: Pictures) -> tuple[Pictures, Pictures]:
+    """Both alike: at most MOVE pixels cut off, so that `smallest` remain, at 1 to `config.scale` times the size."""
     if config.scale == 1:
         return x, wanted
-    less = int(torch.randint(0, MOVE + 1, ()))
+    most = max(0, min(MOVE, x.shape[2] - smallest, x.shape[3] - smallest))
+    less = int(torch.randint(0, most + 1, ()))
     rows, columns = _somewhere(x, x.shape[2] - less, x.shape[3] - less)
     factor = 1 + (config.scale - 1) * float(torch.rand(()))
     size = [round(factor * (side - less)) for side in x.shape[2:]]

@@ -56,7 +56,8 @@ class Plain(nn.Module):
         self.adversary = Adversary(config.critic, 3, timed=False) if config.critic else None
 
     def loss(self, z: Float[Tensor, "b *grid d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
-        x = self.net(z)
+        """In evaluation of what is decoded: values beyond black and white are none."""
+        x = self.net(z) if self.training else self.net(z).clamp(-1, 1)
         loss, logs = picture_loss(self.config.perceptual, x, batch, self.training)
         if self.adversary is not None:
             more, judged = self.adversary.loss(batch.x, x.float())
@@ -144,10 +145,11 @@ class LatentDiffusion(nn.Module):
         raise ValueError("this decoder samples, so no latent is the best one: encode with refine=0")
 
     def denoised(self, z: Tensor, steps: int, generator: torch.Generator | None) -> Float[Tensor, "b d"]:
-        """Forward to step `steps` at once, and back one by one (algorithm 2, with the posterior's variance)."""
+        """Forward to step `steps` at once, and back one by one (algorithm 2, with the posterior's variance); the same
+        noise for all, as each would have it alone."""
 
         def noise() -> Tensor:
-            return torch.randn(z.shape, generator=generator).to(z.device)
+            return torch.randn(1, z.shape[1], generator=generator).to(z.device)
 
         if steps == 0:
             return z

@@ -14,6 +14,7 @@ from signtok.config import (
     ResidualVQConfig,
 )
 from signtok.data.batch import PictureBatch
+from signtok.nn.maps import check_sides
 from signtok.nn.picture_nets import build_down
 from signtok.nn.tiles import in_tiles
 from signtok.tokenizer.bottleneck import Gaussian, Identity, LayerNorm
@@ -82,6 +83,7 @@ class PictureModel(nn.Module):
         stride, tile = self.config.stride, self.config.size // self.config.stride
         if len(self.config.shape) == 1:
             return self.encoder(x)
+        check_sides(x, stride)
         places = x.shape[2] // stride, x.shape[3] // stride
         return in_tiles(lambda x: self.encoder(x).permute(0, 3, 1, 2), [x], places, tile).permute(0, 2, 3, 1)
 
@@ -113,11 +115,14 @@ class PictureModel(nn.Module):
         adam = torch.optim.Adam([change], betas=(0.8, 0.95))
         for step in range(steps):
             adam.param_groups[0]["lr"] = REFINE_RATE * (1 - step / steps)
-            (change.grad,) = torch.autograd.grad(self._error(x, z + size * change).sum(), change)
+            (change.grad,) = torch.autograd.grad(mean_square(self.decoder.certain(z + size * change) - x).sum(), change)
             adam.step()
         with torch.no_grad():
             better = z + size * change
-            return torch.where((self._error(x, better) < self._error(x, z)).view_as(size), better, z)
+            before, after = (mean_square(self.decoder.certain(one).clamp(-1, 1) - x) for one in (z, better))
+            return torch.where((after < before).view_as(size), better, z)
 
-    def _error(self, x: Float[Tensor, "b 3 s s"], z: Float[Tensor, "b *grid d"]) -> Float[Tensor, " b"]:
-        return (self.decoder.certain(z) - x).square().mean((1, 2, 3))
+
+def mean_square(x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, " b"]:
+    """Of each picture."""
+    return x.square().mean((1, 2, 3))

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Shaped
 
+from signtok.config.bottlenecks import MOST_CODES
 from signtok.tokens.file import Header, RowWriter, check_columns, open_token_file, read_header, row_groups
 
 FORMAT, VERSION = "signtok-latents", "2"
 LONGEST = 2**15
 """Pixels of a side."""
-MOST_CODES = 2**15
 KINDS = {16: pa.float16(), 32: pa.float32()}
 
 

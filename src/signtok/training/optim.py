@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from signtok.config import OptimConfig, TrainConfig
+from signtok.nn.patch_critic import critics
 from signtok.training.checkpoint import load_weights
 
 GROUP_STATE = ("k", "weight_sum", "lr_max", "scheduled_lr", "train_mode")
@@ -45,8 +46,7 @@ class Learner:
     def clip_gradients(self) -> Tensor:
         """Scales the gradients down to norm `clip`, those of a critic (`opponent`) by themselves: when it errs by much,
         what it stands against still learns. Returns the norm that the model's own had."""
-        opponents = [m for m in self.model.modules() if getattr(m, "opponent", False)]
-        theirs = [parameter for opponent in opponents for parameter in opponent.parameters()]
+        theirs = critics(self.model)
         apart = set(map(id, theirs))
         nn.utils.clip_grad_norm_(theirs, self.clip)
         return nn.utils.clip_grad_norm_([p for p in self.model.parameters() if id(p) not in apart], self.clip)
