@@ -263,7 +263,10 @@ def test_start_from_weights_that_are_there(shelf, run, tmp_path):
         (("decode", "landmarks.parquet", "--out", "x.npz"), "is a token file of landmarks, made by tokenizer 'signs'"),
         (("encode", "set/A/A9.png", "--out", "t.parquet"), "nothing was written"),
         (("decode", "t", "--out", "o"), "no such token file"),
-        (("decode", "t", "--out", "o", "--codebooks", 2), "tiny has none; leave it out"),
+        (
+            ("decode", "t", "--out", "o", "--codebooks", 2),
+            "--codebooks is for landmarks, and tiny is of pictures; leave it out",
+        ),
         (("reconstruct", "set", "--out", "x.html"), "name the output"),
         (("reconstruct", "set", "--out", "x.png", "--limit", 0), "show at least one picture"),
         (("decode", "tokens.parquet", "--out", "set"), "exists; name a new folder"),
@@ -300,7 +303,11 @@ def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, messa
         (("asl-image-conv", "--split", "thirds"), "--split thirds: give one of blocks, tail, paper"),
         (("asl-image-conv", "--split", "tail"), "numbered in the order of a video"),
         (("asl-image-conv", "--split", "paper", "--timesteps", 50), "--timesteps is for asl-image-ddpm"),
-        (("asl-image-conv", "--split", "paper", "--latent", 0), "--latent 0: input should be greater"),
+        (("asl-image-conv", "--split", "paper", "--latent", 0), "--latent 0: give 1 to 4,096"),
+        (("div-ae", "--split", "paper", "--latent", 0), "--latent 0: give 1 to 4,096"),
+        (("div-ae-fsq", "--split", "paper", "--latent", 10**6), "--latent 1000000: give 1 to 4,096"),
+        (("asl-image-conv", "--split", "paper", "--size", 16, "--seed", -1), "--seed -1: input should be greater"),
+        (("asl-image-conv", "--split", "paper", "--size", 16, "--max-minutes", "nan"), "--max-minutes nan: "),
         (("asl-image-conv", "--split", "paper", "--per-class", 0), "--per-class 0: input should be greater"),
         (("asl-image-ddpm", "--split", "paper", "--timesteps", 1), "give 2 or more"),
         (("asl-image-conv", "--generated", 0.5), "a recipe of pictures, which has no --generated"),
@@ -320,7 +327,7 @@ def test_tokens_of_another_tokenizer(shelf, run, tmp_path):
     run("encode", shelf / "set", "--out", tmp_path / "t.parquet", "--tokenizer", shelf / "tok")
     ended = run("decode", tmp_path / "t.parquet", "--out", tmp_path / "o", "--tokenizer", shelf / "other")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
-    assert "was made by tokenizer 'tiny'" in ended.err
+    assert "was made by another run of 'tiny': decode it with the folder" in ended.err
     assert not (tmp_path / "o").exists()
 
 

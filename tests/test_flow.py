@@ -117,7 +117,7 @@ def test_reversed_log_spacing_is_the_papers():
     """rho(t; m, n) = (log m - log(t (m - n) + n)) / (log m - log n) at t = 0, 1/3, 2/3, 1 with m = 1 and n = 100."""
     expected = [1, math.log(67) / math.log(100), math.log(34) / math.log(100), 0]
     torch.testing.assert_close(reversed_log_spacing(3), torch.tensor(expected, dtype=torch.float64))
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="give 1 to 1,000"):
         reversed_log_spacing(0)
 
 
@@ -171,3 +171,10 @@ def test_a_cosine_step_is_ddim_of_diffusers():
     path = Path("cosine")
     found = path.estimate("noise", said, x_t, t)
     torch.testing.assert_close(path.at(found.x, found.noise, s), expected.double(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("spacing", [even_spacing, reversed_log_spacing])
+@pytest.mark.parametrize("steps", [0, -1, 1001])
+def test_steps_that_are_none(spacing, steps):
+    with pytest.raises(ValueError, match=f"steps={steps}: give 1 to 1,000"):
+        spacing(steps)

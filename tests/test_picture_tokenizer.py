@@ -104,6 +104,7 @@ def test_a_seed_is_a_picture_whatever_the_list():
         (lambda latent: latent[..., :-1], r"tokens 0: expected float latents \(.*\), got float32 \(\d"),
         (lambda latent: latent.astype(int), "got int64"),
         (lambda latent: latent * np.nan, "infinite or missing"),
+        (lambda latent: np.full(latent.shape, 1e300), "infinite or missing"),
     ],
 )
 @pytest.mark.parametrize("kind", ["plain", "sampling", "grid"])
@@ -237,3 +238,12 @@ def test_what_cannot_be_refined(pictures):
         make().tokenize(pictures, refine=-1)
     with pytest.raises(ValueError, match="has codes, which cannot be improved"):
         make(RVQ).tokenize(pictures, refine=1)
+
+
+def test_numbers_of_numpy_are_numbers():
+    tok = load("hands-conv")
+    latents = tok.tokenize([np.zeros((8, 8, 3), np.uint8)], refine=0)
+    tok.detokenize(latents, seed=np.int64(3))
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"seed={seed}: give a whole number"):
+            tok.detokenize(latents, seed=seed)

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+MOST_STEPS = 1000
+
 Predicts = Literal["data", "noise", "velocity"]
 Batch = Float[Tensor, "b *d"]
 Times = Float[Tensor, " b"]
@@ -116,8 +118,8 @@ def reversed_log_spacing(steps: int, first: float = 1.0, last: float = 100.0) ->
 
 
 def check_steps(steps: int) -> int:
-    if steps < 1:
-        raise ValueError(f"steps={steps}: give at least 1")
+    if not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps={steps}: give 1 to {MOST_STEPS:,}")
     return steps
 
 

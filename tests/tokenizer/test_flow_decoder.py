@@ -36,7 +36,7 @@ def latents(rows: int = 3) -> torch.Tensor:
 def test_a_place_of_the_latent_lies_over_its_own_pixels():
     z = torch.zeros(1, 4, 4, 5)
     z[0, 1, 2, 3] = 1
-    seen = build(EPS).condition(z)[0]
+    seen = build(EPS).condition(z)[0, :5]
     assert seen.shape == (5, 16, 16)
     assert seen[3, 4:8, 8:12].eq(1).all()
     assert seen.sum() == 16
@@ -48,6 +48,17 @@ def test_one_that_knows_the_picture_decodes_it_in_any_number_of_steps(config, st
     decoder, x = build(config).eval(), batch().x
     monkeypatch.setattr(decoder, "look", lambda x_t, t, _: decoder.path.estimate("data", x, x_t, t))
     torch.testing.assert_close(decoder.reconstruct(latents(), steps), x, atol=1e-5, rtol=0)
+
+
+@both
+def test_the_net_says_what_the_first_picture_lacks(config):
+    """Where it says data; a net that says nothing leaves the picture as it is."""
+    decoder = build(config).eval()
+    for parameter in decoder.net.leave.parameters():
+        torch.nn.init.zeros_(parameter)
+    z = 0.1 * latents()
+    first = decoder.condition(z)[:, -3:]
+    assert (decoder.reconstruct(z, 1) - first.clamp(-1, 1)).abs().max() < 1e-5 or config.predicts == "velocity"
 
 
 def test_the_score_is_of_the_velocity_whatever_is_predicted(monkeypatch):

@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Own = TypeVar("Own", bound="Amounts")
 
@@ -37,14 +37,14 @@ class TrainConfig(Settings):
     batch_size: int = 16
     """Sequences of middling length; batches of shorter ones have more, of longer ones fewer, so that all are about
     equally large."""
-    max_steps: int = 100_000
-    max_minutes: float | None = None
+    max_steps: int = Field(default=100_000, ge=0)
+    max_minutes: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     evaluate_every: int = 1000
     checkpoint_every: int = 500
     calibration_batches: int = 20
     """Training batches that renew the batch-norm statistics of the averaged weights before each evaluation."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     start: str | None = None
     """A run, or a packaged tokenizer, whose weights training starts from; None: from chance."""
 

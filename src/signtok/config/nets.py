@@ -35,6 +35,10 @@ class GridNet(Settings):
     """Pixels of the squares that pictures are cut into before the first level."""
     attention: bool = False
     """Between all places, in the middle."""
+    shortcut: bool = False
+    """A linear map beside all layers, between each place and its pixels (after DC-AE, Chen et al. 2024). It starts as a
+    cosine transform and the layers as nothing: they learn what that lacks. Without it 16 numbers a place do no better
+    than 2 after minutes of training."""
 
     @property
     def widths(self) -> list[int]:

@@ -102,6 +102,9 @@ class FlowDecoder(Settings):
     """Of its squared error."""
     stop_gradient: bool = False
     """Whether that picture learns nothing from what is made of it."""
+    shortcut: bool = True
+    """Whether the network's answer is added to that picture, or where there is none to a linear one of the latent,
+    which it is then given too: it has to say what they lack, and not all. Only where it answers with data."""
     path: Literal["rectified", "cosine"] = "rectified"
     scale: float = Field(default=0.6, gt=0)
     """gamma: data are multiplied by it before noise is added."""

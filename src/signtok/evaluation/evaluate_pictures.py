@@ -183,7 +183,7 @@ def latent_scores(done: Reconstructed) -> list[Score]:
     else:
         use = latent_use(torch.from_numpy(done.latents))
         found = (("active numbers", float(use.active)), ("effective rank", use.effective_rank))
-    return [done.of_all(name, Interval(v, v, v, n), f"of {done.tokenizer.width}", True, name) for name, v in found]
+    return [done.of_all(name, Interval(v, v, v, n), "numbers", True, name) for name, v in found]
 
 
 def code_scores(done: Reconstructed) -> list[Score]:

@@ -21,6 +21,8 @@ from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence[str], pictures: PictureChecks) -> str:
     """The scores as one table a source; also to `out` as JSON, if given. Without `data`, a tokenizer of pictures is
     tested on the folder that it was trained on, one of landmarks on generated phrases."""
+    if out is not None and (out.is_dir() or any(parent.is_file() for parent in out.parents)):
+        raise ValueError(f"--out {out}: name a file in a folder, as scores.json")
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
         if only:

@@ -1,11 +1,12 @@
 """What every tokenizer has beside its tokens: a name, a fingerprint, a model card, and a folder to live in."""
 
 import hashlib
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 import torch
@@ -164,6 +165,17 @@ class Tokenizer(ModelHubMixin, ABC):
         tokenizer = cls.untrained(read_config(folder), card.read_text(encoding="utf-8") if card.is_file() else "")
         load_model_weights(folder / "model.safetensors", tokenizer.model)
         return tokenizer
+
+
+def whole_number(name: str, value: SupportsIndex) -> int:
+    """Of numpy too. Raises ValueError for what is none, and below 0."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}={value!r}: give a whole number") from None
+    if not 0 <= number < 2**63:
+        raise ValueError(f"{name}={value!r}: give a whole number from 0 to 2^63 - 1")
+    return number
 
 
 def as_list(items: Any, dimensions: int | None = None) -> Sequence[np.ndarray]:

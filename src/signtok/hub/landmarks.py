@@ -1,6 +1,7 @@
 """Tokenizers of hand landmarks as they are used: arrays in, tokens out, and back."""
 
 import math
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from signtok.config import Config, LandmarkConfig, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
 from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
-from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
+from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, whole_number
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
 
@@ -58,7 +59,11 @@ class LandmarkTokenizer(Tokenizer):
         return Tokens(self.model.encode(self.tensor(x), self.tensor(present)).cpu().numpy(), placement)
 
     def detokenize(
-        self, tokens: Arrays, num_codebooks: int | None = None, steps: int | None = None, seed: int = 0
+        self,
+        tokens: Arrays,
+        num_codebooks: int | None = None,
+        steps: SupportsIndex | None = None,
+        seed: SupportsIndex = 0,
     ) -> list[Float[np.ndarray, "t 42 2"]]:
         """Recordings float32 (T, 42, 2) in picture coordinates, NaN where the tokens say that no hand was seen.
 
@@ -68,9 +73,12 @@ class LandmarkTokenizer(Tokenizer):
         Raises ValueError for ids that this tokenizer does not have, and for steps where its decoder does not sample.
         """
 
+        number = whole_number("seed", seed)
+        looks = None if steps is None else whole_number("steps", steps)
+
         def decode(array: np.ndarray, what: str) -> np.ndarray:
             placement = getattr(array, "placement", None) or MIDDLE_OF_PICTURE
-            out = self.model.decode(self._latent(array, num_codebooks, what), steps, seed)
+            out = self.model.decode(self._latent(array, num_codebooks, what), looks, number)
             return denormalise(out.x.cpu().numpy(), out.present.cpu().numpy(), placement)
 
         return self.each(decode, "tokens", as_list(tokens, 2))

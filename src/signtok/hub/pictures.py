@@ -1,6 +1,7 @@
 """Tokenizers of pictures as they are used: pictures in, one vector each out, and back."""
 
 import math
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from signtok.data.picture import (
     pad_picture,
     unfit_picture,
 )
-from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list
+from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, whole_number
 from signtok.tokenizer.picture_model import PictureModel
 
 
@@ -76,7 +77,9 @@ class PictureTokenizer(Tokenizer):
 
         return self.each(encode, "picture", as_list(pictures, 3))
 
-    def detokenize(self, tokens: Arrays, steps: int | None = None, seed: int = 0) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+    def detokenize(
+        self, tokens: Arrays, steps: SupportsIndex | None = None, seed: SupportsIndex = 0
+    ) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """A picture uint8 (H, W, 3) for each latent or array of ids, of the size that was tokenized. A grid larger than
         `shape` is decoded in tiles.
 
@@ -86,11 +89,17 @@ class PictureTokenizer(Tokenizer):
         steps that the decoder does not have.
         """
 
+        number = whole_number("seed", seed)
+        looks = None if steps is None else whole_number("steps", steps)
+
         def decode(tokens: np.ndarray, what: str) -> np.ndarray:
-            generator = torch.Generator().manual_seed(seed)
+            generator = torch.Generator().manual_seed(number)
             placement = getattr(tokens, "placement", None)
             z = self._latent(self._check(tokens, placement, what))
-            picture = unsigned(self.model.decode(z[None], steps, generator))[0].cpu().numpy()
+            found = self.model.decode(z[None], looks, generator)
+            if not found.isfinite().all():
+                raise ValueError(f"{what}: the latent's numbers are far too large; encode the picture again")
+            picture = unsigned(found)[0].cpu().numpy()
             if placement is None:
                 return picture
             return unfit_picture(picture, placement) if placement.fitted else crop_picture(picture, placement)
@@ -115,9 +124,11 @@ class PictureTokenizer(Tokenizer):
         if not fits or array.dtype.kind not in kind:
             expected = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
             raise ValueError(f"{what}: expected {name} {expected}, got {array.dtype} {array.shape}")
+        with np.errstate(over="ignore"):
+            array = array.astype(self.dtype)
         if not np.isfinite(array).all():
             raise ValueError(f"{what}: the latent has infinite or missing numbers; encode the picture again")
-        return array.astype(self.dtype)
+        return array
 
     @property
     def size(self) -> int:

@@ -3,9 +3,14 @@ these as its options."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+from pydantic import ValidationError
 from tyro.conf import arg
+
+from signtok.config import Settings
+
+Chosen = TypeVar("Chosen", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,16 @@ def refuse(asked: LandmarkChoices | PictureChoices, why: str) -> None:
     for field in fields(asked):
         if getattr(asked, field.name) != getattr(nothing, field.name):
             raise ValueError(f"{why}, which has no --{field.name.replace('_', '-')}; leave it out")
+
+
+def checked(settings: Chosen, changes: dict[str, object]) -> Chosen:
+    """With those changes. Raises ValueError of one line for a value that a setting cannot have."""
+    try:
+        return type(settings).model_validate({**dict(settings), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # of several settings together
+            raise ValueError(message) from None
+        option = str(first["loc"][0]).replace("_", "-")
+        raise ValueError(f"--{option} {first['input']}: {message[0].lower()}{message[1:]}") from None

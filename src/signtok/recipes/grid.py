@@ -25,10 +25,10 @@ from signtok.config import (
     TrainConfig,
 )
 
-ENCODER = GridNet(channels=64, multipliers=(1, 2), blocks=2, patch=4)
-DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4)
+ENCODER = GridNet(channels=64, multipliers=(1, 2), blocks=2, patch=4, shortcut=True)
+DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4, shortcut=True)
 """As much work as a look of the U-Net, so that rates and work are equal and only the kind of decoder differs."""
-FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4)
+FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4, shortcut=True)
 VQGAN = PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
 KL = GaussianConfig(start=-6.0)
 VALIDATION = 256

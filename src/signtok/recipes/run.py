@@ -10,7 +10,7 @@ from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
 from signtok.hub.find import find_folder
 from signtok.recipes import pose
-from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, refuse
+from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, checked, refuse
 from signtok.recipes.run_pictures import PICTURE_RECIPES, with_pictures
 from signtok.threads import use_threads
 from signtok.tokenizer.model import TokenizerModel
@@ -63,7 +63,7 @@ def train_recipe(
     changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes, "start": limits.start}
     if limits.max_steps is not None:
         changes["max_steps"] = limits.max_steps
-    config = config.model_copy(update={"train": config.train.model_copy(update=changes)})
+    config = config.model_copy(update={"train": checked(config.train, changes)})
     run = out or Path("runs") / name
     _fit(config, run, threads)
     print(f"next: signtok evaluate {run} --data {data}")

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import ValidationError
 
 from signtok.config import (
     BlockSplit,
@@ -14,13 +11,12 @@ from signtok.config import (
     PictureTokenizerConfig,
     RandomSplit,
     ResidualVQConfig,
-    Settings,
     TailSplit,
 )
 from signtok.data.generate import is_generated
 from signtok.data.picture_folder import PictureFile, list_pictures
 from signtok.recipes import grid, image
-from signtok.recipes.choices import PictureChoices
+from signtok.recipes.choices import PictureChoices, checked
 from signtok.recipes.ladders import LADDERS
 
 PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
@@ -40,7 +36,7 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     grid.div_ae_swycc_fsq,
     *LADDERS,
 )
-Chosen = TypeVar("Chosen", bound=Settings)
+MOST_LATENT = 4096
 PROTOCOLS = ("blocks", "tail", "paper")
 
 
@@ -96,7 +92,12 @@ def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) ->
 
 
 def with_latent(config: PictureTokenizerConfig, latent: int) -> dict[str, object]:
-    """So many numbers of a picture, or of each place; where there are codes, so many ids."""
+    """So many numbers of a picture, or of each place; where there are codes, so many ids.
+
+    Raises ValueError for none, and for more than anything could be trained with.
+    """
+    if not 1 <= latent <= MOST_LATENT:
+        raise ValueError(f"--latent {latent}: give 1 to {MOST_LATENT:,}")
     if isinstance(config.bottleneck, ResidualVQConfig | FSQConfig):
         bottleneck = config.bottleneck.model_copy(update={"codebooks": latent})
         return {"bottleneck": bottleneck, "latent": bottleneck.dim}
@@ -109,19 +110,6 @@ def middle_number(files: Sequence[PictureFile]) -> int:
     for file in files:
         highest[file.label] = max(file.number, highest.get(file.label, 0))
     return sorted(highest.values())[len(highest) // 2]
-
-
-def checked(settings: Chosen, changes: dict[str, object]) -> Chosen:
-    """With those changes. Raises ValueError of one line for a value that a setting cannot have."""
-    try:
-        return type(settings).model_validate({**dict(settings), **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:  # of several settings together
-            raise ValueError(message) from None
-        option = str(first["loc"][0]).replace("_", "-")
-        raise ValueError(f"--{option} {first['input']}: {message[0].lower()}{message[1:]}") from None
 
 
 def with_timesteps(config: PictureTokenizerConfig, steps: int) -> PictureTokenizerConfig:

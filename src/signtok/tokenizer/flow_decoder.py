@@ -11,7 +11,7 @@ from signtok import flow
 from signtok.config import FlowDecoder, TransformerConfig, UNetConfig
 from signtok.data.batch import PictureBatch
 from signtok.nn.dit import Transformer
-from signtok.nn.grid_nets import GridUp
+from signtok.nn.grid_nets import GridUp, LinearUp
 from signtok.nn.tiles import in_tiles
 from signtok.nn.unet import UNet
 from signtok.tokenizer.adversary import Adversary
@@ -39,7 +39,7 @@ class Flow(nn.Module):
     decoded at once, as many as in training.
 
     The U-Net is given the noised picture and, channel by channel, the latent, its places enlarged to squares (paper
-    003), or the picture that D_initial made of it (paper 001).
+    003), with a linear picture of it, or the picture that D_initial made of it (paper 001).
     """
 
     def __init__(self, config: FlowDecoder, latent: int, stride: int, tile: int) -> None:
@@ -47,19 +47,25 @@ class Flow(nn.Module):
         self.config, self.stride, self.tile = config, stride, tile
         self.path = flow.Path(config.path, config.scale)
         self.first = GridUp(config.first, latent) if config.first else None
-        self.net = build_denoiser(config.net, 3 + (3 if self.first else latent))
+        self.linear = LinearUp(latent, stride) if config.shortcut and not config.first else None
+        given = 3 if self.first else latent + (3 if self.linear else 0)
+        self.net = build_denoiser(config.net, 3 + given)
         self.adversary = Adversary(config.critic, 6, timed=True) if config.critic else None
 
     def condition(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b c h w"]:
         if self.first is not None:
             return self.first(z)
-        return F.interpolate(z.permute(0, 3, 1, 2), scale_factor=float(self.stride), mode="nearest")
+        z = z.permute(0, 3, 1, 2)
+        enlarged = F.interpolate(z, scale_factor=float(self.stride), mode="nearest")
+        return enlarged if self.linear is None else torch.cat([enlarged, self.linear(z)], 1)
 
     def look(self, x_t: Picture, t: Times, condition: Tensor) -> flow.Estimate:
         """What the noised picture is taken for; in float32 but for the network."""
         x_t = x_t.float()
         given = x_t / flow.over(self.path.deviation(t, DEVIATION), x_t)
         said = self.net(torch.cat([given, condition], 1), t).float()
+        if self.config.shortcut and self.config.predicts == "data":
+            said = said + condition[:, -3:]
         return self.path.estimate(self.config.predicts, said, x_t, t)
 
     def loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:

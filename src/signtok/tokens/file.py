@@ -36,8 +36,14 @@ class Header:
     def check_tokenizer(self, path: Path, fingerprint: str | None, tokenizer_name: str) -> None:
         """Raises ValueError unless the tokenizer of that fingerprint made the file; None takes any."""
         if fingerprint is not None and fingerprint != self.fingerprint:
+            wanted = f"fingerprint {self.fingerprint[:12]}"
+            if self.tokenizer_name == tokenizer_name:
+                raise ValueError(
+                    f"{path.name} was made by another run of {tokenizer_name!r}: decode it with the folder of which "
+                    f"`signtok info` shows {wanted}, not {fingerprint[:12]}"
+                )
             raise ValueError(
-                f"{path.name} was made by tokenizer {self.tokenizer_name!r} (fingerprint {self.fingerprint[:12]}), not "
+                f"{path.name} was made by tokenizer {self.tokenizer_name!r} ({wanted}), not "
                 f"by {tokenizer_name!r} ({fingerprint[:12]}): decode it with {self.tokenizer_name!r}"
             )
 
