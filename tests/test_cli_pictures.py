@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,6 +219,19 @@ def test_a_picture_that_the_file_cannot_hold_is_left_out(shelf, run, tmp_path, g
     assert "1 pictures" in ended.out
     assert "1 left out, the first: tokens of 'b.png': a picture of 1 x 32769 pixels" in ended.out
     assert [row.name for row in read_latents(out)] == ["a.png"]
+
+
+def test_names_that_are_no_text(shelf, run, tmp_path, grid):
+    """Bytes that are no UTF-8, as of an old disk, in the names of a folder, a class and a picture."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/set\xff"))
+    place = folder / os.fsdecode(b"A\xfe") / os.fsdecode(b"a\xfd.png")
+    place.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(place)
+    for source in (folder, place):
+        ended = run("encode", source, "--out", tmp_path / "t.parquet", "--tokenizer", grid)
+        assert ended.code == 0
+    (row,) = read_latents(tmp_path / "t.parquet")
+    assert row.name == "a\ufffd.png"
 
 
 def test_evaluate_and_info(shelf, run, tmp_path, monkeypatch):

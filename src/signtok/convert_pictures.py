@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from signtok.atomic import atomic_folder, atomic_path
 from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_picture
-from signtok.data.picture_folder import PictureFile, each_picture, list_pictures
+from signtok.data.picture_folder import PictureFile, each_picture, list_pictures, readable
 from signtok.data.split import spaced
 from signtok.draw import INK, PAPER
 from signtok.hub.pictures import PictureTokenizer, PictureTokens
@@ -26,7 +26,7 @@ CELL, GAP, HEAD = 128, 4, 22
 def picture_files(source: Path) -> list[PictureFile]:
     """The pictures of a folder, or the one that is named. Raises ValueError where there is none."""
     if source.is_file() and source.suffix.lower() in SUFFIXES:
-        return [PictureFile(source, source.name, "", -1)]
+        return [PictureFile(source, readable(source.name), "", -1)]
     return list_pictures(source)
 
 
@@ -81,7 +81,7 @@ def to_row(
         fitted=fit,
         name=file.name,
         label=file.label,
-        source=source.name,
+        source=readable(source.name),
         licence=licence,
     )
     kind.check(row)
@@ -113,8 +113,8 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
 
 
 def safe_name(name: str) -> str:
-    """Letters of any script, digits, - and _ alone: a name can lead nowhere. Empty for no name."""
-    return re.sub(r"[^\w-]", "_", name)[:80]
+    """Letters of any script, digits, - and _ alone, 200 bytes at most: a name can lead nowhere. Empty for no name."""
+    return re.sub(r"[^\w-]", "_", name).encode()[:200].decode(errors="ignore")
 
 
 def unused(path: Path, taken: set[Path]) -> Path:

@@ -101,6 +101,11 @@ def _picture_names(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     yield folder, names
 
 
+def readable(name: str) -> str:
+    """The name of a file, bytes that are no UTF-8 replaced."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def _files_of(parent: Path, names: Sequence[str], root: Path) -> Iterator[PictureFile]:
     """The pictures that lie in one folder."""
     stems = [os.path.splitext(name)[0] for name in names]
@@ -113,8 +118,8 @@ def _files_of(parent: Path, names: Sequence[str], root: Path) -> Iterator[Pictur
         digits = re.search(r"[0-9]{1,18}$", stem)
         yield PictureFile(
             path=parent / name,
-            name=os.fsencode(above + name).decode(errors="replace"),
-            label=tests.get(stem, label),
+            name=readable(above + name),
+            label=readable(tests.get(stem, label)),
             number=int(digits[0]) if digits else -1,
         )
 

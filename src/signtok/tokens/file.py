@@ -102,7 +102,9 @@ def open_token_file(path: Path) -> pq.ParquetFile:
 
 def read_header(file: pq.ParquetFile, path: Path, kind: str, version: str, sizes: tuple[str, ...]) -> Header:
     """Raises ValueError for another kind of file, another version and a header that lacks something."""
-    metadata = {key.decode(): value.decode() for key, value in (file.schema_arrow.metadata or {}).items()}
+    metadata = {
+        k.decode(errors="replace"): v.decode(errors="replace") for k, v in (file.schema_arrow.metadata or {}).items()
+    }
     if metadata.get("format") in CALLED.keys() - {kind}:
         made = CALLED[metadata["format"]]
         raise ValueError(
