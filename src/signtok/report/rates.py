@@ -23,7 +23,10 @@ def rate_section(runs: Sequence[Run]) -> str:
     series = {curve.series: curve.name for _, curves in drawn for curve in curves}
     legend = "".join(f"<li>{swatch(number)} {escape(name)}</li>" for number, name in series.items())
     charts = "".join(_chart(column, curves) for column, curves in drawn)
-    note = "Each dot: the mean of the runs of one recipe at one rate."
+    note = (
+        "Each dot: the mean of the runs of one recipe at one rate. What was measured otherwise, as with another number "
+        "of steps, has another signature and a chart of its own."
+    )
     return (
         f'<section><h2>Rates</h2><ul class="legend">{legend}</ul><div class="charts">{charts}</div>'
         f'<p class="note">{note}</p></section>'
@@ -52,4 +55,5 @@ def rate_curves(column: Column, runs: Sequence[Run]) -> list[Curve]:
 
 def _chart(column: Column, curves: Sequence[Curve]) -> str:
     title = f"{column.name} {ARROW[column.direction]}" + (f" ({column.unit})" if column.unit else "")
-    return f"<figure><figcaption>{escape(title)}</figcaption>{line_chart(curves, title, 'bits a picture')}</figure>"
+    caption = f"{escape(title)} <small>{escape(column.signature)}</small>"
+    return f"<figure><figcaption>{caption}</figcaption>{line_chart(curves, title, 'bits a picture')}</figure>"
