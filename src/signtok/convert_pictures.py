@@ -106,7 +106,11 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             about = PngInfo()
             if row.licence:
                 about.add_itxt("Copyright", row.licence)
-            Image.fromarray(tokenizer.detokenize([placed], steps, seed)[0]).save(target, pnginfo=about)
+            try:
+                (picture,) = tokenizer.detokenize([placed], steps, seed)
+            except ValueError as error:
+                raise ValueError(f"{path.name}, {row.name!r}: {error}") from None
+            Image.fromarray(picture).save(target, pnginfo=about)
         if not targets:
             raise ValueError(f"{path}: no pictures in this token file")
     return f"{out}: {len(targets):,} pictures"
