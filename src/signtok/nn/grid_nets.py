@@ -5,8 +5,6 @@ blocks the encoder is the lite one of paper 003 (6.25 M parameters, 16 x 16 pixe
 VAE's B (10.14 M).
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from signtok.config import GridNet
 from signtok.nn.attention import Attention, zero
+from signtok.nn.lapped import LappedDown, LappedUp
 from signtok.nn.maps import GROUPS, Map, check_sides
 
 
@@ -42,50 +41,6 @@ def _middle(width: int, net: GridNet) -> list[nn.Module]:
     return [blocks[0], Attention(width, width), *blocks[1:]] if net.attention else blocks
 
 
-COLOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-"""Light, red against blue, green against both: about the principal components of the colours of photos."""
-VARIANCES = torch.tensor([1.0, 0.03, 0.01])
-"""Of these, roughly, as shares of the first."""
-
-
-def cosines(count: int, side: int) -> Float[Tensor, "count 3 side side"]:
-    """Orthonormal pictures of `side` pixels: of the discrete cosine transform the `count` waves that photos have most
-    of, for their variance falls about with the square of the frequency. There are 3 side^2; the rest is 0."""
-    place, frequency = torch.arange(side) + 0.5, torch.arange(side)[:, None]
-    waves = torch.cos(math.pi / side * frequency * place)
-    waves = waves / waves.norm(dim=1, keepdim=True)
-    colours = COLOURS / COLOURS.norm(dim=1, keepdim=True)
-    basis = torch.einsum("kc,ui,vj->kuvcij", colours, waves, waves).flatten(0, 2)
-    squared = torch.arange(side).square()
-    variance = VARIANCES[:, None, None] / (1 + 10 * (squared[:, None] + squared))
-    chosen = variance.flatten().argsort(descending=True, stable=True)[:count]
-    return torch.cat([basis[chosen], basis.new_zeros(max(0, count - len(basis)), 3, side, side)])
-
-
-def loudness(side: int) -> float:
-    """The coefficient of a grey square of half the full brightness: what latents are measured in."""
-    return (3 * side**2) ** 0.5 / 2
-
-
-class LinearDown(nn.Conv2d):
-    """(B, 3, H, W) to (B, D, y, x), each square of pixels to its own place. Starts as a cosine transform."""
-
-    def __init__(self, width: int, stride: int) -> None:
-        super().__init__(3, width, stride, stride=stride, bias=False)
-        with torch.no_grad():
-            self.weight.copy_(cosines(width, stride) / loudness(stride))
-
-
-class LinearUp(nn.Sequential):
-    """Its mirror: (B, D, y, x) to (B, 3, H, W). Starts as the inverse transform."""
-
-    def __init__(self, width: int, stride: int) -> None:
-        enter = nn.Conv2d(width, 3 * stride**2, 1, bias=False)
-        with torch.no_grad():
-            enter.weight.copy_(cosines(width, stride).flatten(1).mT[..., None, None] * loudness(stride))
-        super().__init__(enter, nn.PixelShuffle(stride))
-
-
 class GridDown(nn.Module):
     """(B, 3, H, W) in [-1, 1] to (B, H / stride, W / stride, D), the stride that of the settings."""
 
@@ -106,7 +61,7 @@ class GridDown(nn.Module):
         layers += [nn.GroupNorm(GROUPS, widths[-1]), nn.SiLU(), zero(leave) if net.shortcut else leave]
         self.layers = nn.Sequential(*layers)
 
-        self.shortcut = LinearDown(width, net.stride) if net.shortcut else None
+        self.shortcut = LappedDown(width, net.stride) if net.shortcut else None
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b y x d"]:
         """Raises ValueError for a height or width that is no multiple of the stride."""
@@ -133,7 +88,7 @@ class GridUp(nn.Module):
         layers += [nn.PixelShuffle(net.patch)]
         self.layers = nn.Sequential(*layers)
 
-        self.shortcut = LinearUp(width, net.stride) if net.shortcut else None
+        self.shortcut = LappedUp(width, net.stride) if net.shortcut else None
 
     def forward(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b 3 h w"]:
         z = z.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,8 @@ from signtok import flow
 from signtok.config import FlowDecoder, TransformerConfig, UNetConfig
 from signtok.data.batch import PictureBatch
 from signtok.nn.dit import Transformer
-from signtok.nn.grid_nets import GridUp, LinearUp
+from signtok.nn.grid_nets import GridUp
+from signtok.nn.lapped import LappedUp
 from signtok.nn.tiles import in_tiles
 from signtok.nn.unet import UNet
 from signtok.tokenizer.adversary import Adversary
@@ -47,7 +48,7 @@ class Flow(nn.Module):
         self.config, self.stride, self.tile = config, stride, tile
         self.path = flow.Path(config.path, config.scale)
         self.first = GridUp(config.first, latent) if config.first else None
-        self.linear = LinearUp(latent, stride) if config.shortcut and not config.first else None
+        self.linear = LappedUp(latent, stride) if config.shortcut and not config.first else None
         given = 3 if self.first else latent + (3 if self.linear else 0)
         self.net = build_denoiser(config.net, 3 + given)
         self.adversary = Adversary(config.critic, 6, timed=True) if config.critic else None
