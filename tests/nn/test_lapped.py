@@ -45,7 +45,7 @@ def test_what_the_first_number_is():
 
 
 def test_of_one_number_a_square_the_squares_show_less():
-    """A slope, from one number of each: by blocks it changes at their borders alone; here all along, nowhere as much."""
+    """A slope, by blocks, changes at their borders alone; here all along, nowhere as much."""
     x = torch.linspace(-1, 1, 64).expand(1, 3, 8, 64)
     change = LappedUp(1, 8)(LappedDown(1, 8)(x))[0, 0, 4, 8:-8].diff()
     of_blocks = 8 * 2 / 63
