@@ -28,6 +28,7 @@ from signtok.tokenizer.picture_model import PictureModel
 
 NETS = (LinearNet(), ConvolutionNet(channels=(8, 16)))
 GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
+ODD = GridNet(channels=8, multipliers=(1,), blocks=1)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
 CRITIC = CriticConfig(channels=8, layers=1, time=8, penalty_every=1)
 FLOW = FlowDecoder(net=UNET, perceptual=None, critic=CRITIC)
@@ -135,6 +136,13 @@ def test_a_grid_takes_multiples_of_its_stride(size):
     [
         ({"decoder": FlowDecoder(net=UNET, critic=CriticConfig())}, "the critic needs pictures of 24 pixels or more"),
         ({"bottleneck": LayerNormConfig(), "latent": 1}, "is always 0"),
+        (
+            {
+                "encoder": ODD,
+                "decoder": FlowDecoder(net=UNET.model_copy(update={"multipliers": (1,), "attention": ()})),
+            },
+            "takes an even number",
+        ),
     ],
 )
 def test_settings_that_cannot_work(changes, message):

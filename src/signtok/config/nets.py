@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from signtok.config.base import Settings
 
@@ -37,8 +37,14 @@ class GridNet(Settings):
     """Between all places, in the middle."""
     shortcut: bool = False
     """A linear map beside all layers, between each place and its pixels (after DC-AE, Chen et al. 2024). It starts as a
-    cosine transform and the layers as nothing: they learn what that lacks. Without it 16 numbers a place do no better
+    lapped transform and the layers as nothing: they learn what that lacks. Without it 16 numbers a place do no better
     than 2 after minutes of training."""
+
+    @model_validator(mode="after")
+    def check_shortcut(self) -> "GridNet":
+        if self.shortcut and self.stride % 2:
+            raise ValueError(f"a shortcut between places of {self.stride} pixels: it takes an even number")
+        return self
 
     @property
     def widths(self) -> list[int]:

@@ -187,6 +187,8 @@ class PictureTokenizerConfig(Settings):
         strides = {net.stride for net in nets if isinstance(net, GridNet)}
         if len(strides) > 1:
             raise ValueError(f"nets of {' and '.join(map(str, sorted(strides)))} pixels a place: give them one stride")
+        if isinstance(decoder, FlowDecoder) and decoder.shortcut and self.stride % 2:
+            raise ValueError(f"a shortcut between places of {self.stride} pixels: it takes an even number")
         multiple = math.lcm(*strides, decoder.net.stride if isinstance(decoder, FlowDecoder) else 1)
         if self.size % multiple:
             raise ValueError(f"pictures of {self.size} pixels cannot be halved so often: use a multiple of {multiple}")
