@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from signtok.atomic import atomic_folder, atomic_path, remove_abandoned
+from signtok.atomic import atomic_folder, atomic_path, check_file, remove_abandoned
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +104,12 @@ def test_the_next_writer_of_a_folder_clears_what_a_killed_one_left(tmp_path, mon
     assert [path.name for path in tmp_path.rglob("*")][1:] == ["half"]
     with atomic_folder(tmp_path / "set") as folder:
         assert [*tmp_path.iterdir()] == [folder]
+
+
+def test_a_file_that_cannot_be_written_is_refused_first(tmp_path):
+    (tmp_path / "file").write_text("")
+    check_file(tmp_path / "new" / "file")
+    with pytest.raises(ValueError, match="is a folder; name a file"):
+        check_file(tmp_path)
+    with pytest.raises(ValueError, match="file is a file; name a folder there"):
+        check_file(tmp_path / "file" / "a" / "b.json")

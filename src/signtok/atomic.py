@@ -42,6 +42,15 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_file(path: Path) -> None:
+    """Before any work: raises ValueError for a file that could not be written in the end."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file")
+    above = next((parent for parent in path.parents if parent.is_file()), None)
+    if above is not None:
+        raise ValueError(f"{path}: {above} is a file; name a folder there")
+
+
 def remove_abandoned(path: str | os.PathLike[str]) -> None:
     """Removes temporary files and folders of `path` whose processes were killed; for what takes long to write."""
     path = Path(path)

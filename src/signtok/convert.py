@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from signtok.atomic import atomic_path
+from signtok.atomic import atomic_path, check_file
 from signtok.config import ComposeConfig
 from signtok.convert_pictures import SHEET, decode_pictures, encode_pictures, picture_files, reconstruct_pictures
 from signtok.data.compose import compose, place
@@ -79,8 +79,7 @@ def check_output(out: Path, suffixes: tuple[str, ...]) -> None:
     """Before any work: raises ValueError for an output that cannot be written in the end."""
     if out.suffix.lower() not in suffixes:
         raise ValueError(f"{out}: name the output {' or '.join('NAME' + suffix for suffix in suffixes)}")
-    if out.is_dir():
-        raise ValueError(f"{out} is a folder; name a file")
+    check_file(out)
 
 
 def discrete(tokenizer: LandmarkTokenizer) -> LandmarkTokenizer:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 MOST_STEPS = 1000
+"""As many as diffusion was first trained with; more only take longer."""
 
 Predicts = Literal["data", "noise", "velocity"]
 Batch = Float[Tensor, "b *d"]

@@ -9,6 +9,12 @@ from signtok.config.base import Settings
 Multipliers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
+def check_even(stride: int) -> None:
+    """Of places that a shortcut joins to their pixels. Raises ValueError."""
+    if stride % 2:
+        raise ValueError(f"a shortcut between places of {stride} pixels: it takes an even number")
+
+
 class LinearNet(Settings):
     """Paper 000, feed-forward: all pixels through one layer."""
 
@@ -42,8 +48,8 @@ class GridNet(Settings):
 
     @model_validator(mode="after")
     def check_shortcut(self) -> "GridNet":
-        if self.shortcut and self.stride % 2:
-            raise ValueError(f"a shortcut between places of {self.stride} pixels: it takes an even number")
+        if self.shortcut:
+            check_even(self.stride)
         return self
 
     @property

@@ -10,7 +10,7 @@ from signtok.config.bottlenecks import Codes, LayerNormConfig, PictureBottleneck
 from signtok.config.critic import CriticConfig
 from signtok.config.denoisers import TransformerConfig, UNetConfig
 from signtok.config.landmarks import LandmarkConfig, NoBottleneck
-from signtok.config.nets import ConvolutionNet, GridNet, Net
+from signtok.config.nets import ConvolutionNet, GridNet, Net, check_even
 from signtok.config.splits import PictureSplit, RandomSplit
 
 
@@ -187,8 +187,8 @@ class PictureTokenizerConfig(Settings):
         strides = {net.stride for net in nets if isinstance(net, GridNet)}
         if len(strides) > 1:
             raise ValueError(f"nets of {' and '.join(map(str, sorted(strides)))} pixels a place: give them one stride")
-        if isinstance(decoder, FlowDecoder) and decoder.shortcut and self.stride % 2:
-            raise ValueError(f"a shortcut between places of {self.stride} pixels: it takes an even number")
+        if isinstance(decoder, FlowDecoder) and decoder.shortcut:
+            check_even(self.stride)
         multiple = math.lcm(*strides, decoder.net.stride if isinstance(decoder, FlowDecoder) else 1)
         if self.size % multiple:
             raise ValueError(f"pictures of {self.size} pixels cannot be halved so often: use a multiple of {multiple}")

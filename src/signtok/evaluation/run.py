@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
+from signtok.atomic import check_file
 from signtok.data.generate import GENERATED, generate, is_generated
 from signtok.data.handshapes import packaged_handshapes
 from signtok.data.landmarks import open_recordings
@@ -21,8 +22,8 @@ from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence[str], pictures: PictureChecks) -> str:
     """The scores as one table a source; also to `out` as JSON, if given. Without `data`, a tokenizer of pictures is
     tested on the folder that it was trained on, one of landmarks on generated phrases."""
-    if out is not None and (out.is_dir() or any(parent.is_file() for parent in out.parents)):
-        raise ValueError(f"--out {out}: name a file in a folder, as scores.json")
+    if out is not None:
+        check_file(out)
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
         if only:

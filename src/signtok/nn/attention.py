@@ -11,8 +11,7 @@ from signtok.nn.maps import GROUPS, Map
 
 Heads = Float[Tensor, "b heads n d"]
 FEW = 256
-
-
+"""Places up to which attention is written out."""
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
