@@ -194,6 +194,9 @@ def test_fingerprint_is_of_weights():
     assert make(other).fingerprint != make(SAMPLING).fingerprint
     other = GRID.model_copy(update={"decoder": GRID.decoder.model_copy(update={"scale": 0.5})})
     assert make(other).fingerprint != make(GRID).fingerprint
+    first = GRID.model_copy(update={"decoder": GRID.decoder.model_copy(update={"first": GRID.encoder})})
+    other = GRID.model_copy(update={"decoder": first.decoder.model_copy(update={"shortcut": False})})
+    assert make(other).fingerprint != make(first).fingerprint
     assert make(GRID.model_copy(update={"bottleneck": LayerNormConfig()})).fingerprint != make(GRID).fingerprint
     other = FSQ.model_copy(update={"bottleneck": FSQConfig(levels=(5, 6, 8), codebooks=1)})
     assert make(other).fingerprint != make(FSQ).fingerprint

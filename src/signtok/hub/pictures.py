@@ -183,7 +183,7 @@ class PictureTokenizer(Tokenizer):
         if isinstance(config.decoder, LatentDiffusionDecoder):
             parts += config.decoder.beta
         if isinstance(config.decoder, FlowDecoder):
-            parts += [config.decoder.path, config.decoder.scale, config.decoder.predicts]
+            parts += [config.decoder.path, config.decoder.scale, config.decoder.predicts, config.decoder.shortcut]
         return tuple(parts)
 
     def info(self) -> Info:
