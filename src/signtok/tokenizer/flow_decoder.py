@@ -70,15 +70,13 @@ class Flow(nn.Module):
         return self.path.estimate(self.config.predicts, said, x_t, t)
 
     def loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
-        """While training: of one look at a random time. In evaluation: of what is decoded, in as many steps as it will
-        be, for weights are chosen by what they are for."""
+        """While training: of one look, at a time of decoding or at any other. In evaluation: of what is decoded, in as
+        many steps as it will be, for weights are chosen by what they are for."""
         if not self.training:
             return self.decoded_loss(z, batch)
         x, condition = batch.x, self.condition(z)
-        t = self.draw_times(len(x)).to(x.device)
-        noise = torch.randn_like(x)
         given = condition.detach() if self.first and self.config.stop_gradient else condition
-        x_t = self.path.at(self.rolled_out(x, noise, t, given), noise, t)
+        x_t, t = self.noised(x, given)
         found = self.look(x_t, t, given)
         right = self.path.estimate("data", x, x_t, t)  # and the noise that would have led here
         wanted, said = (
@@ -97,21 +95,35 @@ class Flow(nn.Module):
             loss, logs = loss + more, logs | judged
         return loss, logs
 
+    def noised(self, x: Picture, condition: Tensor) -> tuple[Picture, Times]:
+        """x_t and t of one look of training: for the share `few` of the pictures what a step of decoding finds after
+        the steps before it, for the others the picture itself, noised to any time."""
+        count, nodes = len(x), self.nodes(self.config.steps).to(torch.float32)
+        few = torch.rand(count) < self.config.few
+        step = torch.where(few, torch.randint(self.config.steps, (count,)), 0)
+        t = torch.where(few, nodes[step], self.draw_times(count)).to(x)
+        found = flow.Estimate(x, torch.randn_like(x))
+        for before in range(int(step.max())):
+            rows = (step > before).nonzero()[:, 0].to(x.device)
+            found = self.stepped(found, rows, nodes[before].to(x), condition)
+        return self.path.at(found.x, found.noise, t), t
+
     @torch.no_grad()
-    def rolled_out(self, x: Picture, noise: Picture, t: Times, condition: Tensor) -> Picture:
-        """The pictures, a share of them as one look at noise alone takes them to be; those of which nothing but noise
-        will be seen as they are."""
-        chosen = (torch.rand(len(x)) < self.config.rollout).to(x.device) & (t < 1)
-        if not chosen.any():
-            return x
-        ones = torch.ones(len(x), device=x.device)
-        seen = self.look(noise[chosen], ones[chosen], condition[chosen])
-        return x.index_put((chosen,), seen.x)
+    def stepped(self, found: flow.Estimate, rows: Tensor, t: Tensor, condition: Tensor) -> flow.Estimate:
+        """With what a look at time t takes those rows for; at t = 1 nothing but their noise is seen."""
+        t = t.expand(len(rows))
+        x_t = self.path.at(found.x[rows], found.noise[rows], t)
+        guess = self.look(x_t, t, condition[rows])
+        return flow.Estimate(found.x.index_copy(0, rows, guess.x), found.noise.index_copy(0, rows, guess.noise))
 
     def draw_times(self, count: int) -> Times:
         uniform = self.config.times == "uniform"
         t = flow.uniform_times(count) if uniform else flow.logit_normal_times(count, mean=self.config.shift)
-        return torch.where(torch.rand(count) < self.config.one_step, 1.0, t).clamp(min=EARLIEST)
+        return t.clamp(min=EARLIEST)
+
+    def nodes(self, steps: int) -> Float[Tensor, " nodes"]:
+        """Times 1 to 0 of so many steps of decoding."""
+        return flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
 
     def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         return picture_loss(self.config.perceptual, self.reconstruct(z, generator=_seeded()), batch)
@@ -124,7 +136,7 @@ class Flow(nn.Module):
         Raises ValueError for fewer than one step.
         """
         steps = self.config.steps if steps is None else steps
-        nodes = flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
+        nodes = self.nodes(steps)
         height, width = (places * self.stride for places in z.shape[1:3])
         z = self.filled_up(z)
         y, x = z.shape[1:3]
