@@ -54,8 +54,8 @@ class PerceptualConfig(Settings):
 
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
-    net: Literal["alex", "vgg", "both"] = "vgg"
-    """The papers' is vgg, and alex then remains to measure with. both: in equal shares."""
+    net: Literal["alex", "vgg", "both"] = "both"
+    """The papers' is vgg. both: in equal shares, better than either by every measure (docs/log.md)."""
     share: float = Field(default=0.5, gt=0, le=1)
     """Of the pictures that vgg sees, for it takes a CPU some ten times as long as alex."""
     scale: float = Field(default=1.5, ge=1, le=4)
@@ -118,11 +118,11 @@ class FlowDecoder(Settings):
     """How times are drawn in training."""
     shift: float = 0.0
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
-    few: float = Field(default=0.75, ge=0, le=1)
-    """Share of the pictures that are looked at as decoding in `steps` steps will look at them: at one of its times,
-    after the looks that come before it. The others are noised to any time from the picture itself, as in the papers."""
+    one_step: float = Field(default=0.5, ge=0, le=1)
+    """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one. The
+    others teach it what pictures are made of: with few of them it learns more slowly."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
-    steps: int = Field(default=3, ge=1)
+    steps: int = Field(default=1, ge=1)
     """Of decoding, where nobody asks for another number."""
     perceptual: PerceptualConfig | None = PerceptualConfig()
     """Of the picture that the noised one is taken for."""

@@ -36,21 +36,21 @@ teacher."""
 
 def _ladder() -> list[FlowDecoder]:
     """From the bottom; the top is `eps-vae` itself."""
-    spacing = _changed(FlowDecoder(), few=0.0)
+    one_step = _changed(FlowDecoder(), steps=3)
+    spacing = _changed(one_step, one_step=0.0)
     gamma = _changed(spacing, spacing="even")
     critic = _changed(gamma, scale=1.0)
     lpips = _changed(critic, critic=None)
     unet = _changed(lpips, perceptual=None)
     logit_normal = _changed(unet, net=TRANSFORMER)
     flow = _changed(logit_normal, times="uniform")
-    return [flow, logit_normal, unet, lpips, critic, gamma, spacing]
+    return [flow, logit_normal, unet, lpips, critic, gamma, spacing, one_step]
 
 
-RUNGS = ("flow", "logit-normal", "unet", "lpips", "critic", "gamma", "spacing")
+RUNGS = ("flow", "logit-normal", "unet", "lpips", "critic", "gamma", "spacing", "one-step")
 EPS_VAE = (
     *(_of_eps_vae(name, decoder) for name, decoder in zip(RUNGS, _ladder(), strict=True)),
     _of_eps_vae("transformer", _changed(FlowDecoder(), net=TRANSFORMER)),
-    _of_eps_vae("plain", _changed(FlowDecoder(), critic=None)),
     _of_eps_vae("velocity", _changed(FlowDecoder(), predicts="velocity")),
 )
 LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE)

@@ -30,6 +30,8 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     grid.lpips_ae,
     grid.swycc,
     grid.eps_vae,
+    grid.hands,
+    grid.hands_vae,
     grid.div_ae,
     grid.div_ae_fsq,
     grid.div_ae_swycc,

@@ -70,18 +70,18 @@ class Flow(nn.Module):
         return self.path.estimate(self.config.predicts, said, x_t, t)
 
     def loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
-        """While training: of one look, at a time of decoding or at any other. In evaluation: of what is decoded, in as
-        many steps as it will be, for weights are chosen by what they are for."""
+        """While training: of one look at a random time. In evaluation: of what is decoded, in as many steps as it will
+        be, for weights are chosen by what they are for."""
         if not self.training:
             return self.decoded_loss(z, batch)
         x, condition = batch.x, self.condition(z)
         given = condition.detach() if self.first and self.config.stop_gradient else condition
-        x_t, t = self.noised(x, given)
+        t = self.draw_times(len(x)).to(x.device)
+        noise = torch.randn_like(x)
+        x_t = self.path.at(x, noise, t)
         found = self.look(x_t, t, given)
-        right = self.path.estimate("data", x, x_t, t)  # and the noise that would have led here
-        wanted, said = (
-            self.path.target(self.config.score, estimate.x, estimate.noise, t) for estimate in (right, found)
-        )
+        wanted = self.path.target(self.config.score, x, noise, t)
+        said = self.path.target(self.config.score, found.x, found.noise, t)
         score = F.mse_loss(said, wanted)
         loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / PER_UNIT}
         if self.first is not None:
@@ -95,35 +95,10 @@ class Flow(nn.Module):
             loss, logs = loss + more, logs | judged
         return loss, logs
 
-    def noised(self, x: Picture, condition: Tensor) -> tuple[Picture, Times]:
-        """x_t and t of one look of training: for the share `few` of the pictures what a step of decoding finds after
-        the steps before it, for the others the picture itself, noised to any time."""
-        count, nodes = len(x), self.nodes(self.config.steps).to(torch.float32)
-        few = torch.rand(count) < self.config.few
-        step = torch.where(few, torch.randint(self.config.steps, (count,)), 0)
-        t = torch.where(few, nodes[step], self.draw_times(count)).to(x)
-        found = flow.Estimate(x, torch.randn_like(x))
-        for before in range(int(step.max())):
-            rows = (step > before).nonzero()[:, 0].to(x.device)
-            found = self.stepped(found, rows, nodes[before].to(x), condition)
-        return self.path.at(found.x, found.noise, t), t
-
-    @torch.no_grad()
-    def stepped(self, found: flow.Estimate, rows: Tensor, t: Tensor, condition: Tensor) -> flow.Estimate:
-        """With what a look at time t takes those rows for; at t = 1 nothing but their noise is seen."""
-        t = t.expand(len(rows))
-        x_t = self.path.at(found.x[rows], found.noise[rows], t)
-        guess = self.look(x_t, t, condition[rows])
-        return flow.Estimate(found.x.index_copy(0, rows, guess.x), found.noise.index_copy(0, rows, guess.noise))
-
     def draw_times(self, count: int) -> Times:
         uniform = self.config.times == "uniform"
         t = flow.uniform_times(count) if uniform else flow.logit_normal_times(count, mean=self.config.shift)
-        return t.clamp(min=EARLIEST)
-
-    def nodes(self, steps: int) -> Float[Tensor, " nodes"]:
-        """Times 1 to 0 of so many steps of decoding."""
-        return flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
+        return torch.where(torch.rand(count) < self.config.one_step, 1.0, t).clamp(min=EARLIEST)
 
     def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         return picture_loss(self.config.perceptual, self.reconstruct(z, generator=_seeded()), batch)
@@ -136,7 +111,7 @@ class Flow(nn.Module):
         Raises ValueError for fewer than one step.
         """
         steps = self.config.steps if steps is None else steps
-        nodes = self.nodes(steps)
+        nodes = flow.even_spacing(steps) if self.config.spacing == "even" else flow.reversed_log_spacing(steps)
         height, width = (places * self.stride for places in z.shape[1:3])
         z = self.filled_up(z)
         y, x = z.shape[1:3]
