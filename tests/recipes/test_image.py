@@ -54,7 +54,7 @@ def test_a_rung_changes_one_thing():
         return {name for name in type(one).model_fields if getattr(one, name) != getattr(other, name)}
 
     rungs = [*ladders.EPS_VAE[: len(ladders.RUNGS)], grid.eps_vae]
-    wanted = ["times", "net", "perceptual", "critic", "scale", "spacing", "one_step", "steps"]
+    wanted = ["times", "net", "perceptual", "critic", "scale", "spacing", "denoised", "steps"]
     assert [changes(*pair) for pair in itertools.pairwise(rungs)] == [{name} for name in wanted]
     assert changes(ladders.SWYCC[0], ladders.SWYCC[1]) == {"first_weight"}
     assert changes(ladders.SWYCC[1], grid.swycc) == {"perceptual"}

@@ -9,7 +9,7 @@ from signtok.tokenizer.flow_decoder import Flow
 
 GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
-EPS = FlowDecoder(net=UNET, perceptual=None, critic=None, one_step=0.0)
+EPS = FlowDecoder(net=UNET, perceptual=None, critic=None, denoised=None)
 SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "score": "data", "spacing": "even", "scale": 1.0})
 PAPER = EPS.model_copy(update={"predicts": "velocity"})
 both = pytest.mark.parametrize("config", [EPS, PAPER, SWYCC], ids=["eps-vae", "velocity", "swycc"])
@@ -74,12 +74,40 @@ def test_the_score_is_of_the_velocity_whatever_is_predicted(monkeypatch):
 
 
 def test_times_that_are_trained_on():
-    decoder = build(EPS.model_copy(update={"one_step": 0.3})).train()
+    decoder = build(EPS).train()
     torch.manual_seed(0)
     t = decoder.draw_times(4000)
     assert t.min() >= 0.05
-    assert (t == 1).float().mean() == pytest.approx(0.3, abs=0.03)
-    assert t[t < 1].mean() == pytest.approx(0.5, abs=0.03)
+    assert t.mean() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("denoised", "more"), [(0.0, 0), (0.5, 4), (1.0, 8)])
+def test_every_picture_is_looked_at_from_noise_alone_and_some_once_more(denoised, more):
+    decoder = build(EPS.model_copy(update={"denoised": denoised})).train()
+    rows, t = decoder.looks(8)
+    assert rows[:8].tolist() == list(range(8))
+    assert t[:8].eq(1).all()
+    assert len(rows) == len(t) == 8 + more
+    assert len(rows[8:].unique()) == more
+    assert t[8:].lt(1).all()
+    assert EPS.denoised is None
+    rows, t = build(EPS).looks(8)
+    assert rows.tolist() == list(range(8))
+    assert t.lt(1).all()
+
+
+@both
+def test_a_second_look_sees_its_own_picture_and_latent(config, monkeypatch):
+    decoder, pictures, z = build(config.model_copy(update={"denoised": 1.0})).train(), batch(), latents()
+    seen, look = [], decoder.look
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, c: (seen.append((x_t, t, c)), look(x_t, t, c))[1])
+    monkeypatch.setattr(torch, "randperm", lambda n, **_: torch.arange(n).flip(0))
+    decoder.loss(z, pictures)
+    [(x_t, t, condition)] = seen
+    noise = decoder.path.estimate("data", pictures.x.flip(0), x_t[3:], t[3:]).noise
+    torch.testing.assert_close(decoder.path.at(pictures.x.flip(0), noise, t[3:]), x_t[3:])
+    assert noise.std() == pytest.approx(1, abs=0.1)
+    torch.testing.assert_close(condition, torch.cat([decoder.condition(z), decoder.condition(z).flip(0)]))
 
 
 @both

@@ -118,14 +118,15 @@ class FlowDecoder(Settings):
     """How times are drawn in training."""
     shift: float = 0.0
     """Mean of that normal: above 0 more of them are noisy, as those are that few steps look at."""
-    one_step: float = Field(default=0.5, ge=0, le=1)
-    """Share of them that is t = 1, noise alone, where the first step of decoding looks, and the only one of one. The
-    others teach it what pictures are made of: with few of them it learns more slowly."""
+    denoised: float | None = Field(default=0.5, ge=0, le=1)
+    """Every picture is looked at from noise alone, t = 1, as the first step of decoding looks, and the only one of one;
+    this share of them once more, noised to any time, which teaches the network what pictures are made of: without, it
+    learns to decode more slowly. None: each is looked at once, at any time, as in the papers."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
     steps: int = Field(default=1, ge=1)
     """Of decoding, where nobody asks for another number."""
     perceptual: PerceptualConfig | None = PerceptualConfig()
-    """Of the picture that the noised one is taken for."""
+    """Of what the first look at each picture takes it for."""
     critic: CriticConfig | None = CriticConfig()
     """Of pairs of that picture and the noised one."""
 

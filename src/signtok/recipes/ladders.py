@@ -37,7 +37,7 @@ teacher."""
 def _ladder() -> list[FlowDecoder]:
     """From the bottom; the top is `eps-vae` itself."""
     one_step = _changed(FlowDecoder(), steps=3)
-    spacing = _changed(one_step, one_step=0.0)
+    spacing = _changed(one_step, denoised=None)
     gamma = _changed(spacing, spacing="even")
     critic = _changed(gamma, scale=1.0)
     lpips = _changed(critic, critic=None)

@@ -4,7 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from signtok import flow
@@ -70,14 +70,15 @@ class Flow(nn.Module):
         return self.path.estimate(self.config.predicts, said, x_t, t)
 
     def loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
-        """While training: of one look at a random time. In evaluation: of what is decoded, in as many steps as it will
-        be, for weights are chosen by what they are for."""
+        """While training: of looks at noise and at noised pictures. In evaluation: of what is decoded, in as many steps
+        as it will be, for weights are chosen by what they are for."""
         if not self.training:
             return self.decoded_loss(z, batch)
-        x, condition = batch.x, self.condition(z)
-        given = condition.detach() if self.first and self.config.stop_gradient else condition
-        t = self.draw_times(len(x)).to(x.device)
-        noise = torch.randn_like(x)
+        condition, pictures = self.condition(z), len(batch.x)
+        rows, t = self.looks(pictures)
+        rows, t = rows.to(batch.x.device), t.to(batch.x.device)
+        given = (condition.detach() if self.first and self.config.stop_gradient else condition)[rows]
+        x, noise = batch.x[rows], torch.randn_like(batch.x[rows])
         x_t = self.path.at(x, noise, t)
         found = self.look(x_t, t, given)
         wanted = self.path.target(self.config.score, x, noise, t)
@@ -85,20 +86,28 @@ class Flow(nn.Module):
         score = F.mse_loss(said, wanted)
         loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / PER_UNIT}
         if self.first is not None:
-            error = F.mse_loss(condition.float(), x)
+            error = F.mse_loss(condition.float(), batch.x)
             loss, logs["first"] = loss + self.config.first_weight * error, error.detach() / PER_UNIT
         if self.config.perceptual:
-            seen = perceptual_loss(self.config.perceptual, found.x, x, self.training)
+            seen = perceptual_loss(self.config.perceptual, found.x[:pictures], batch.x, self.training)
             loss, logs["lpips"] = loss + self.config.perceptual.weight * seen, seen.detach()
         if self.adversary is not None:
             more, judged = self.adversary.loss(torch.cat([x, x_t], 1), torch.cat([found.x, x_t], 1), t)
             loss, logs = loss + more, logs | judged
         return loss, logs
 
+    def looks(self, pictures: int) -> tuple[Int[Tensor, " looks"], Float[Tensor, " looks"]]:
+        """Which picture each look of a training step is at, the first look at each in order, and its time."""
+        every = torch.arange(pictures)
+        if self.config.denoised is None:
+            return every, self.draw_times(pictures)
+        more = torch.randperm(pictures)[: round(self.config.denoised * pictures)]
+        return torch.cat([every, more]), torch.cat([torch.ones(pictures), self.draw_times(len(more))])
+
     def draw_times(self, count: int) -> Times:
         uniform = self.config.times == "uniform"
         t = flow.uniform_times(count) if uniform else flow.logit_normal_times(count, mean=self.config.shift)
-        return torch.where(torch.rand(count) < self.config.one_step, 1.0, t).clamp(min=EARLIEST)
+        return t.clamp(min=EARLIEST)
 
     def decoded_loss(self, z: Float[Tensor, "b y x d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         return picture_loss(self.config.perceptual, self.reconstruct(z, generator=_seeded()), batch)
