@@ -112,7 +112,7 @@ def test_a_critic_stays_behind(place):
     """What is decoded is the same without it; the card says how to draw, and what a grid can do."""
     net = GridNet(channels=16, multipliers=(1, 2), blocks=1, patch=2)
     unet = UNetConfig(channels=16, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
-    decoder = FlowDecoder(net=unet, perceptual=None, critic=CriticConfig(channels=8, layers=1, time=8))
+    decoder = FlowDecoder(net=unet, perceptual=None, critic=CriticConfig(channels=8, layers=1, time=8), steps=3)
     config = PictureTokenizerConfig(size=16, latent=3, encoder=net, decoder=decoder)
     data = PictureDataConfig(path=str(place / "home" / "ours"))
     run = PictureTokenizer(PictureModel(config), PictureConfig(name="hands-conv", tokenizer=config, data=data))

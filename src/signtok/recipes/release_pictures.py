@@ -55,7 +55,7 @@ Each latent is improved by {steps} steps of descent through the decoder, about t
 """
 SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # as often as you like, the same
 
-The decoder draws what the tokens do not hold, in {steps} steps where no other number is asked for; another seed
+The decoder draws what the tokens do not hold, in {steps} where no other number is asked for; another seed
 draws other details.
 """
 FULL_SIZE = """
@@ -146,17 +146,21 @@ def more_in_words(config: PictureTokenizerConfig) -> str:
     """What else can be done with it."""
     more = ""
     if isinstance(config.decoder, FlowDecoder):
-        more += SAMPLING.format(steps=config.decoder.steps)
+        more += SAMPLING.format(steps=steps_in_words(config.decoder.steps))
     if len(config.shape) == 3:
         kind = "ids" if config.codes else "numbers"
         more += FULL_SIZE.format(numbers=f"{config.shape[2]} {kind}", stride=config.stride)
     return more + (REFINING.format(steps=config.refine) if config.refine else "")
 
 
+def steps_in_words(steps: int) -> str:
+    return "one step" if steps == 1 else f"{steps} steps"
+
+
 def decoder_in_words(decoder: PictureDecoder) -> str:
     if isinstance(decoder, FlowDecoder):
         first = f"a first picture by {NETS[decoder.first.kind]}, then " if decoder.first else ""
-        return f"{first}{decoder.steps} steps of a flow through {DENOISERS[decoder.net.kind]}"
+        return f"{first}{steps_in_words(decoder.steps)} of a flow through {DENOISERS[decoder.net.kind]}"
     if isinstance(decoder, LatentDiffusionDecoder):
         return f"{decoder.steps} steps of diffusion in the latent, then {NETS[decoder.net.kind]}"
     return NETS[decoder.net.kind]
