@@ -55,7 +55,7 @@ class PerceptualConfig(Settings):
     weight: float = Field(default=0.5, ge=0)
     """Paper 003: 0.5; paper 001, of another network's features: 0.1."""
     net: Literal["alex", "vgg", "both"] = "both"
-    """The papers' is vgg. both: in equal shares, better than either by every measure (docs/log.md)."""
+    """The papers' is vgg. both: in equal shares, better than vgg alone by every measure (docs/log.md)."""
     share: float = Field(default=0.5, gt=0, le=1)
     """Of the pictures that vgg sees, for it takes a CPU some ten times as long as alex."""
     scale: float = Field(default=1.5, ge=1, le=4)

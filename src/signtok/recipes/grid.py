@@ -79,8 +79,8 @@ def eps_vae() -> PictureConfig:
 
 
 def hands() -> PictureConfig:
-    """Ours, which comes with the package: `eps-vae` without a critic, which costs a CPU a fifth of its steps and gains
-    nothing in an hour."""
+    """Ours: `eps-vae` without a critic, which costs a CPU a fifth of its steps and gains nothing in the first minutes
+    of training."""
     return grid_tokenizer("hands", FlowDecoder(critic=None))
 
 
