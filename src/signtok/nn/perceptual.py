@@ -62,9 +62,8 @@ class Lpips(nn.Module):
     def features(self, x: Float[Tensor, "b 3 h w"]) -> Iterator[Float[Tensor, "b _ _ _"]]:
         """Of each layer, of unit length at each place. The two pictures apart: that of a loss which is given needs no
         gradient, and together it would have one."""
-        h = ((x - self.mean) / self.deviation).to(
-            self.mean.dtype, memory_format=torch.channels_last
-        )  # a CPU's faster order
+        h = (x - self.mean) / self.deviation
+        h = h.to(self.mean.dtype, memory_format=torch.channels_last)  # a CPU's faster order
         for stage in self.stages:
             h = stage(h)
             yield _unit_length(h.float())

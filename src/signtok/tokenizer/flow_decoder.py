@@ -78,7 +78,8 @@ class Flow(nn.Module):
         rows, t = self.looks(pictures)
         rows, t = rows.to(batch.x.device), t.to(batch.x.device)
         given = (condition.detach() if self.first and self.config.stop_gradient else condition)[rows]
-        x, noise = batch.x[rows], torch.randn_like(batch.x[rows])
+        x = batch.x[rows]
+        noise = torch.randn_like(x)
         x_t = self.path.at(x, noise, t)
         found = self.look(x_t, t, given)
         wanted = self.path.target(self.config.score, x, noise, t)

@@ -57,7 +57,7 @@ class PictureModel(nn.Module):
         self.bottleneck = build_picture_bottleneck(config.bottleneck)
         self.encoder = build_down(config.encoder, config.size, self.bottleneck.heads * config.latent)
         self.decoder = build_picture_decoder(config.decoder, config.size, config.latent, config.stride)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a step takes a sixth less time
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # up to a fifth faster
 
     def loss(self, batch: PictureBatch) -> tuple[Tensor, Logs]:
         """The decoder's, and the bottleneck's by its weight."""
