@@ -73,29 +73,33 @@ def _landmarks(config: LandmarkConfig) -> Experiment:
 
 
 def _pictures(config: PictureConfig) -> Experiment:
+    size, zoom = config.tokenizer.size, config.data.zoom
     pictures = read_pictures(config)
+    larger = pictures if zoom == 1 else read_pictures(config, round(zoom * size))
     parts = split_pictures(pictures.labels, pictures.numbers, config.data.split)
     torch.manual_seed(config.train.seed)
     return Experiment(
         model=PictureModel(config.tokenizer),
         stream=PictureStream(
-            pixels=pictures.pixels,
-            labels=pictures.labels,
+            pixels=larger.pixels,
+            labels=larger.labels,
             rows=at_most(parts.train, pictures.labels, config.data.per_class),
+            size=size,
             augment=config.data.augment,
             batch_size=config.train.batch_size,
             seed=config.train.seed,
         ),
         validation=PictureBatches(pictures.pixels, pictures.labels, spaced(parts.validation, config.data.validation)),
-        data_hash=pictures.hash,
+        data_hash=larger.hash,
     )
 
 
-def read_pictures(config: PictureConfig) -> Pictures:
-    """Those of the configuration's folder, or rendered ones."""
+def read_pictures(config: PictureConfig, size: int | None = None) -> Pictures:
+    """Those of the configuration's folder, or rendered ones; as large as its tokenizer sees them, or as `size` says."""
+    size = size or config.tokenizer.size
     if is_generated(Path(config.data.path)):
-        return rendered_pictures(config.data.generated, config.tokenizer.size)
-    return load_pictures(config.data.path, config.tokenizer.size)
+        return rendered_pictures(config.data.generated, size)
+    return load_pictures(config.data.path, size)
 
 
 def at_most(rows: np.ndarray, labels: np.ndarray, per_class: int | None) -> np.ndarray:

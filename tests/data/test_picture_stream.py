@@ -1,10 +1,11 @@
 """Training pictures are a function of the step; rendered ones a data set like any other."""
 
 import numpy as np
+import pytest
 import torch
 
 from signtok.config import PictureAugmentConfig
-from signtok.data.picture_stream import BATCH, PictureBatches, PictureStream
+from signtok.data.picture_stream import BATCH, PictureBatches, PictureStream, square_parts
 from signtok.data.rendered import rendered_pictures
 
 NONE = PictureAugmentConfig(
@@ -15,7 +16,7 @@ NONE = PictureAugmentConfig(
 def stream(rows=range(10, 30), augment=NONE, seed=0) -> PictureStream:
     """Picture i is all of value i."""
     pixels = np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(8, 1).repeat(8, 2).repeat(3, 3)
-    return PictureStream(pixels, np.arange(40) // 10, np.array(rows), augment, batch_size=16, seed=seed)
+    return PictureStream(pixels, np.arange(40) // 10, np.array(rows), 8, augment, batch_size=16, seed=seed)
 
 
 def test_a_step_is_a_batch():
@@ -36,6 +37,30 @@ def test_labels_go_with_their_pictures():
     values = ((batch.x[:, 0, 0, 0] + 1) * 127.5).round().long()
     assert torch.equal(values // 10, batch.label)
     assert (batch.x.min() >= -1, len(batch), batch.weight, batch.unit) == (True, 16, 16, "pictures")
+
+
+def test_parts_are_square_and_from_everywhere():
+    """Of pictures whose colours say where: red from left to right, green from top to bottom."""
+    red, green = np.meshgrid(np.arange(64, dtype=np.uint8), np.arange(64, dtype=np.uint8))
+    pixels = np.stack([red, green, green], -1)[None].repeat(9, 0)
+    pixels[..., 2] = np.arange(9)[:, None, None]
+    rng, rows, sides, corners = np.random.default_rng(0), np.array([2, 3, 7]), [], []
+    for _ in range(200):
+        parts = square_parts(pixels, rows, 16, rng).astype(int)
+        sides.append(parts.shape[1])
+        corners += parts[:, 0, 0, :2].tolist()
+        assert parts[:, 0, 0, 2].tolist() == rows.tolist()
+        assert (parts[:, -1, -1, :2] - parts[:, 0, 0, :2] == sides[-1] - 1).all()
+    assert (min(sides), max(sides)) == (16, 64)
+    assert np.mean(np.array(sides) < 32) == pytest.approx(0.5, abs=0.1)
+    assert (np.min(corners, 0).tolist(), np.max(corners)) == ([0, 0], 48)
+    np.testing.assert_array_equal(square_parts(pixels, rows, 64, rng), pixels[rows])
+
+
+def test_a_batch_of_larger_pictures_has_the_size_that_was_asked_for():
+    pixels = np.full((40, 24, 24, 3), 255, np.uint8)
+    x = PictureStream(pixels, np.zeros(40, int), np.arange(40), 8, NONE, batch_size=16, seed=0)(0).x
+    torch.testing.assert_close(x, torch.ones(16, 3, 8, 8))
 
 
 def test_validation_is_every_row_once_in_order():

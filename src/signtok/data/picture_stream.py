@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+import torch.nn.functional as F
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 
 from signtok.config import PictureAugmentConfig
 from signtok.data.batch import PictureBatch, signed
@@ -17,12 +19,14 @@ BATCH = 64
 class PictureStream:
     """Pictures drawn at random, every class as often as it is there, augmented.
 
-    pixels: uint8 (N, S, S, 3), which may lie on the disk; labels: (N,); rows: those that are trained on.
+    pixels: uint8 (N, S, S, 3), which may lie on the disk; labels: (N,); rows: those that are trained on; size: that of
+    a batch's pictures, which are square parts of `pixels` where these are larger.
     """
 
     pixels: UInt8[np.ndarray, "n s s 3"]
     labels: Int[np.ndarray, " n"]
     rows: Int[np.ndarray, " m"]
+    size: int
     augment: PictureAugmentConfig
     batch_size: int
     seed: int
@@ -30,14 +34,32 @@ class PictureStream:
     def __call__(self, step: int) -> PictureBatch:
         """The batch of a step, always the same one."""
         rng = np.random.default_rng([self.seed, step % 2**63])
-        batch = to_batch(self.pixels, self.labels, np.sort(rng.choice(self.rows, self.batch_size)))
+        rows = np.sort(rng.choice(self.rows, self.batch_size))
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        return PictureBatch(x=augment(batch.x, self.augment, generator), label=batch.label)
+        x = resized(signed(torch.from_numpy(square_parts(self.pixels, rows, self.size, rng))), self.size)
+        return PictureBatch(x=augment(x, self.augment, generator), label=labels_of(self.labels, rows))
 
 
-def to_batch(pixels: UInt8[np.ndarray, "n s s 3"], labels: Int[np.ndarray, " n"], rows: np.ndarray) -> PictureBatch:
-    x = signed(torch.from_numpy(np.ascontiguousarray(pixels[rows])))
-    return PictureBatch(x=x, label=torch.from_numpy(np.ascontiguousarray(labels[rows])).long())
+def square_parts(
+    pixels: UInt8[np.ndarray, "n s s 3"], rows: Int[np.ndarray, " b"], size: int, rng: np.random.Generator
+) -> UInt8[np.ndarray, "b a a 3"]:
+    """One of each of those pictures, anywhere in it, all of one side: evenly by its logarithm from `size` pixels to the
+    whole picture."""
+    whole = pixels.shape[1]
+    if whole == size:
+        return np.ascontiguousarray(pixels[rows])
+    side = round(size * (whole / size) ** rng.random())
+    corners = rng.integers(0, whole - side + 1, (len(rows), 2))
+    return np.stack([pixels[i, y : y + side, x : x + side] for i, (y, x) in zip(rows, corners, strict=True)])
+
+
+def resized(x: Float[Tensor, "b 3 a a"], size: int) -> Float[Tensor, "b 3 s s"]:
+    """Made that small without aliasing."""
+    return x if x.shape[-1] == size else F.interpolate(x, [size, size], mode="bilinear", antialias=True)
+
+
+def labels_of(labels: Int[np.ndarray, " n"], rows: np.ndarray) -> Int[Tensor, " b"]:
+    return torch.from_numpy(np.ascontiguousarray(labels[rows])).long()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,4 +77,6 @@ class PictureBatches:
     def __getitem__(self, index: int, /) -> PictureBatch:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return to_batch(self.pixels, self.labels, self.rows[index * BATCH : (index + 1) * BATCH])
+        rows = self.rows[index * BATCH : (index + 1) * BATCH]
+        x = signed(torch.from_numpy(np.ascontiguousarray(self.pixels[rows])))
+        return PictureBatch(x=x, label=labels_of(self.labels, rows))

@@ -53,6 +53,8 @@ class PictureChoices:
     """of numbered pictures: blocks of them, the tail of each class, or paper (at random, which leaks)"""
     per_class: int | None = None
     """train on at most so many pictures of each class"""
+    zoom: float | None = None
+    """keep pictures so many times as large, and train on parts of them, from whole ones to the smallest"""
     timesteps: int | None = None
     """of asl-image-ddpm"""
 

@@ -7,6 +7,8 @@ At 64 pixels and 4 numbers a place: 8 x 8 places, 48 times fewer numbers than th
 """
 
 from signtok.config import (
+    ENCODER_F16_LITE,
+    UNET_B,
     CriticConfig,
     FlowDecoder,
     FSQConfig,
@@ -31,6 +33,9 @@ DETERMINISTIC = GridNet(channels=64, multipliers=(1, 2), blocks=4, patch=4, shor
 """As much work as a look of the U-Net, so that rates and work are equal and only the kind of decoder differs."""
 FIRST = GridNet(channels=64, multipliers=(1, 2), blocks=1, patch=4, shortcut=True)
 VQGAN = PlainDecoder(net=DETERMINISTIC, perceptual=PerceptualConfig(), critic=CriticConfig())
+WIDE = DETERMINISTIC.model_copy(update={"channels": 96})
+WIDE_UNET = FlowDecoder().net.model_copy(update={"channels": 96})
+LITE = ENCODER_F16_LITE.model_copy(update={"shortcut": True})
 KL = GaussianConfig(start=-6.0)
 SHARP = PictureAugmentConfig(rotate_degrees=0, scale=0)
 """A picture that is turned or resized is blurred, and a decoder that is to draw detail learns to blur."""
@@ -80,13 +85,24 @@ def eps_vae() -> PictureConfig:
 
 def hands() -> PictureConfig:
     """Ours: `eps-vae` without a critic, which costs a CPU a fifth of its steps and gains nothing in the first minutes
-    of training."""
-    return grid_tokenizer("hands", FlowDecoder(critic=None))
+    of training; with half as many channels more than the others' decoders, and their encoder."""
+    return grid_tokenizer("hands", FlowDecoder(net=WIDE_UNET, critic=None))
 
 
 def hands_vae() -> PictureConfig:
     """Its deterministic twin: the same encoder and rate."""
-    return grid_tokenizer("hands-vae", VQGAN)
+    return grid_tokenizer("hands-vae", VQGAN.model_copy(update={"net": WIDE}))
+
+
+def eps_vae_b() -> PictureConfig:
+    """B of paper 003, for a GPU and 128 pixels or more: its U-Net of whole pixels, its lite encoder of 16 x 16 pixels a
+    place."""
+    return on_gpu(grid_tokenizer("eps-vae-b", FlowDecoder(net=UNET_B), encoder=LITE))
+
+
+def vae_b() -> PictureConfig:
+    """What the paper compares it with: a decoder of 10 million parameters."""
+    return on_gpu(grid_tokenizer("vae-b", VQGAN.model_copy(update={"net": LITE}), encoder=LITE))
 
 
 def div_ae() -> PictureConfig:
@@ -108,12 +124,25 @@ def div_ae_swycc_fsq() -> PictureConfig:
     return grid_tokenizer("div-ae-swycc-fsq", REFINE, FSQ)
 
 
-def grid_tokenizer(name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL) -> PictureConfig:
+def grid_tokenizer(
+    name: str, decoder: PictureDecoder, bottleneck: PictureBottleneck = KL, encoder: GridNet = ENCODER
+) -> PictureConfig:
     latent = bottleneck.dim if isinstance(bottleneck, ResidualVQConfig | FSQConfig) else 4
     return PictureConfig(
         name=name,
-        tokenizer=PictureTokenizerConfig(latent=latent, encoder=ENCODER, bottleneck=bottleneck, decoder=decoder),
+        tokenizer=PictureTokenizerConfig(latent=latent, encoder=encoder, bottleneck=bottleneck, decoder=decoder),
         optim=OptimConfig(learning_rate=2e-3),
         data=PictureDataConfig(augment=SHARP, validation=VALIDATION),
         train=TrainConfig(batch_size=8, max_steps=40_000, evaluate_every=2000),
+    )
+
+
+def on_gpu(config: PictureConfig) -> PictureConfig:
+    """With larger batches, and 8 numbers a place as in the paper."""
+    return config.model_copy(
+        update={
+            "tokenizer": config.tokenizer.model_copy(update={"size": 128, "latent": 8}),
+            "optim": config.optim.model_copy(update={"learning_rate": 1e-3}),
+            "train": config.train.model_copy(update={"batch_size": 32}),
+        }
     )

@@ -32,6 +32,8 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     grid.eps_vae,
     grid.hands,
     grid.hands_vae,
+    grid.eps_vae_b,
+    grid.vae_b,
     grid.div_ae,
     grid.div_ae_fsq,
     grid.div_ae_swycc,
@@ -84,6 +86,8 @@ def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) ->
         "path": str(data if is_generated(data) else data.resolve()),
         "per_class": choices.per_class,
     }
+    if choices.zoom is not None:
+        data_changes["zoom"] = choices.zoom
     if is_generated(data):
         if choices.split or choices.per_class:
             raise ValueError("--split and --per-class are for a folder of pictures; name it with --data")
