@@ -11,6 +11,7 @@ from PIL import Image
 from conftest import make_hand_motion
 from signtok.config import (
     ConvolutionNet,
+    GridNet,
     LatentDiffusionDecoder,
     PictureConfig,
     PictureDataConfig,
@@ -128,6 +129,21 @@ def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_pat
     ended = run("evaluate", folder, "--steps", "11")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert "give 0 to that" in ended.err
+
+
+def test_pictures_of_another_size_keep_their_resolution(run_of, pictures, run, tmp_path):
+    """A grid whose encoder and decoder are exact inverses at first sees a picture as a lapped transform does, whole."""
+    net = GridNet(channels=8, multipliers=(1, 1), blocks=1, shortcut=True)
+    folder = run_of(pictures, encoder=net, decoder=PlainDecoder(net=net), latent=12)
+    ended = run("evaluate", folder, "--size", 48, "--out", tmp_path / "s.json")
+    assert (ended.code, ended.err) == (0, "")
+    found = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    assert (found["value"] < 1e-4, "|48 px|" in found["signature"]) == (True, True)
+    for size, message in ((1, "give 2 to 1024"), (2000, "give 2 to 1024")):
+        ended = run("evaluate", folder, "--size", size)
+        assert (ended.code, ended.err.count("\n"), message in ended.err) == (2, 1, True)
+    ended = run("evaluate", run_of(pictures), "--size", 48)
+    assert (ended.code, "knows 32 pixels alone" in ended.err) == (2, True)
 
 
 def test_steps_of_one_that_does_not_sample_are_refused_before_the_work(run_of, pictures, run, monkeypatch):

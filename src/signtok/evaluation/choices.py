@@ -17,6 +17,9 @@ class PictureChecks:
     """steps that improve each latent by descent, as in encode; by default as the tokenizer is set"""
     steps: int | None = None
     """steps of a decoder that samples, as in decode; by default as it was trained"""
+    size: int | None = None
+    """height and width of the pictures, which then keep that resolution and have as many tokens as it takes; by default
+    what the tokenizer was trained on. For those with a grid"""
     limit: int = 2500
     """pictures that are looked at, at most, evenly spaced"""
     pixels_only: bool = False

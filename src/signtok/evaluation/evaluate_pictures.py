@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Reconstructed(Measured):
-    """Pictures, fitted to the tokenizer's square, and what became of them.
+    """Square pictures, of the tokenizer's size or at a resolution of their own, and what became of them.
 
     before, after: uint8 (N, S, S, 3); latents: float32 (N, D), or ids int64; labels: indices into classes.
     """
@@ -93,19 +93,20 @@ def reconstruct_all(
     refine: int | None = None,
     steps: int | None = None,
 ) -> Reconstructed:
-    """One by one, as they are used; refine: as in `tokenize`; steps: as in `detokenize`.
+    """One by one, as they are used; refine: as in `tokenize`; steps: as in `detokenize`. Pictures of another size than
+    the tokenizer's keep their resolution.
 
     Raises ValueError without a picture, and as these do.
     """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
-    tokenizer.detokenize(
-        [np.zeros(tokenizer.shape, tokenizer.dtype)], steps
-    )  # what it refuses, before minutes of encoding
-    latents, after = encode_all(tokenizer, pixels, refine), np.empty_like(pixels)
-    for piece in _pieces(len(pixels), "decode"):
-        after[piece] = np.stack(tokenizer.detokenize([*latents[piece].reshape(-1, *tokenizer.shape)], steps))
-    return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, latents, labels, classes)
+    tokenizer.detokenize([np.zeros(tokenizer.shape, tokenizer.dtype)], steps)  # what it refuses, before the encoding
+    latents, after, fit = [], np.empty_like(pixels), pixels.shape[1] == tokenizer.size
+    for piece in _pieces(len(pixels), "reconstruct"):
+        tokens = tokenizer.tokenize([*pixels[piece]], refine, fit)
+        after[piece] = np.stack(tokenizer.detokenize(tokens, steps))
+        latents.append(np.stack(tokens).reshape(len(tokens), -1))
+    return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, np.concatenate(latents), labels, classes)
 
 
 def encode_all(

@@ -26,6 +26,7 @@ from signtok.evaluation.score import Score
 from signtok.hub import PictureTokenizer
 
 NO_MORE = PictureChecks()
+MOST_SIZE = 1024
 UNSEEN, UNSEEN_SEED = 500, 20241112
 """Rendered pictures that no training sees, whose seed is 0."""
 
@@ -48,7 +49,7 @@ class Tested:
     ) -> Reconstructed:
         """refine, steps: in place of the tokenizer's own; the signature then tells them."""
         pictures, rows = self.pictures, self.rows
-        what = f"{self.name}|{self.part}|{len(rows)} pictures|{tokenizer.size} px|{pictures.hash}"
+        what = f"{self.name}|{self.part}|{len(rows)} pictures|{pictures.pixels.shape[1]} px|{pictures.hash}"
         if refine is not None:
             what += f"|refined {refine} steps"
         if steps is not None:
@@ -77,20 +78,31 @@ def is_trained_on(config: PictureDataConfig, data: Path) -> bool:
     return own.resolve() == data.resolve() or own == Path(data.resolve().name)
 
 
-def tested_pictures(tokenizer: PictureTokenizer, data: Path, most: int) -> Tested:
-    """The test part of the folder that it was trained on, any other whole; at most so many, evenly spaced."""
-    config = tokenizer.settings.data
+def unseen_pictures(tokenizer: PictureTokenizer, data: Path, most: int, size: int | None = None) -> Tested:
+    """The test part of the folder that it was trained on, any other whole; at most so many, evenly spaced; of the
+    tokenizer's size, or of another."""
+    config, size = tokenizer.settings.data, size or tokenizer.size
     if is_generated(data):
-        pictures, part = rendered_pictures(UNSEEN, tokenizer.size, seed=UNSEEN_SEED), f"rendered, seed {UNSEEN_SEED}"
+        pictures, part = rendered_pictures(UNSEEN, size, seed=UNSEEN_SEED), f"rendered, seed {UNSEEN_SEED}"
         rows = np.arange(len(pictures))
     elif is_trained_on(config, data):
-        pictures = load_pictures(data, tokenizer.size)
+        pictures = load_pictures(data, size)
         parts = split_pictures(pictures.labels, pictures.numbers, config.split)
         rows, part = parts.test, f"test part, {parts.protocol}"
     else:
-        pictures, part = load_pictures(data, tokenizer.size), "whole"
+        pictures, part = load_pictures(data, size), "whole"
         rows = np.arange(len(pictures))
     return Tested(data, pictures, spaced(rows, most), part)
+
+
+def check_size(tokenizer: PictureTokenizer, size: int | None) -> None:
+    """Raises ValueError for one that there is nothing to see in, or far too large, or that the tokenizer cannot do."""
+    if size is None or size == tokenizer.size:
+        return
+    if len(tokenizer.shape) == 1:
+        raise ValueError(f"--size {size}: {tokenizer.name} knows {tokenizer.size} pixels alone; leave --size out")
+    if not tokenizer.stride <= size <= MOST_SIZE:
+        raise ValueError(f"--size {size}: give {tokenizer.stride} to {MOST_SIZE} pixels")
 
 
 def evaluate_pictures(
@@ -105,7 +117,8 @@ def evaluate_pictures(
         raise ValueError("--pixels-only leaves out what --inception and --clip are for; leave one or the other out")
     if checks.limit < 2:
         raise ValueError(f"--limit {checks.limit}: give at least 2 pictures")
-    tested = tested_pictures(tokenizer, data, checks.limit)
+    check_size(tokenizer, checks.size)
+    tested = unseen_pictures(tokenizer, data, checks.limit, checks.size)
     hands = tested.hands(checks.landmarks) if checks.landmarks else None
     done = tested.reconstructed(tokenizer, checks.refine, checks.steps)
     scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])

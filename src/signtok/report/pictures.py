@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from signtok.evaluation.evaluate_pictures import Reconstructed
-from signtok.evaluation.run_pictures import tested_pictures
+from signtok.evaluation.run_pictures import unseen_pictures
 from signtok.hub import PictureTokenizer
 from signtok.report.runs import Run
 from signtok.svg import swatch
@@ -56,7 +56,7 @@ def look(run: Run, data: Path) -> Seen:
     """The test part of a folder that the run was trained on, any other whole: at most 600 pictures, evenly spaced."""
     tokenizer = run.tokenizer
     assert isinstance(tokenizer, PictureTokenizer)
-    tested = tested_pictures(tokenizer, data, MOST)
+    tested = unseen_pictures(tokenizer, data, MOST)
     done = tested.reconstructed(tokenizer)
     return Seen(run, data, tuple(tested.pictures.names[row] for row in tested.rows), done)
 
