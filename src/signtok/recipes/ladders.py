@@ -35,19 +35,18 @@ teacher."""
 
 
 def _ladder() -> list[FlowDecoder]:
-    """From the bottom; the top is `eps-vae` itself."""
-    one_step = _changed(FlowDecoder(), steps=3)
-    spacing = _changed(one_step, denoised=None)
+    """From the bottom, all decoded in three steps; the top is `eps-vae` itself, which learns to decode in one."""
+    spacing = _changed(FlowDecoder(), steps=3, denoised=None)
     gamma = _changed(spacing, spacing="even")
     critic = _changed(gamma, scale=1.0)
     lpips = _changed(critic, critic=None)
     unet = _changed(lpips, perceptual=None)
     logit_normal = _changed(unet, net=TRANSFORMER)
     flow = _changed(logit_normal, times="uniform")
-    return [flow, logit_normal, unet, lpips, critic, gamma, spacing, one_step]
+    return [flow, logit_normal, unet, lpips, critic, gamma, spacing]
 
 
-RUNGS = ("flow", "logit-normal", "unet", "lpips", "critic", "gamma", "spacing", "one-step")
+RUNGS = ("flow", "logit-normal", "unet", "lpips", "critic", "gamma", "spacing")
 EPS_VAE = (
     *(_of_eps_vae(name, decoder) for name, decoder in zip(RUNGS, _ladder(), strict=True)),
     _of_eps_vae("transformer", _changed(FlowDecoder(), net=TRANSFORMER)),
