@@ -124,7 +124,7 @@ def test_a_critic_stays_behind(place):
     z = run.tokenize([np.full((16, 16, 3), 90, np.uint8)])
     one, other = (t.detokenize(z, seed=3)[0].astype(int) for t in (run, tok))
     assert np.abs(one - other).max() <= 2  # weights of 16 bits
-    for said in ("in 3 steps", "3 numbers for each 4 x 4 pixels", "(4, 4, 3)]", "arXiv 2410.04081"):
+    for said in ("takes 3 steps", "3 numbers for each 4 x 4 pixels", "(4, 4, 3)]", "arXiv 2410.04081"):
         assert said in tok.card
 
 

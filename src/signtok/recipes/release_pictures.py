@@ -19,8 +19,8 @@ tags: [sign-language, pictures, autoencoder, tokenizer]
 
 # {name}
 
-Tokens for pictures of signing hands: a picture of any size, seen at {size} x {size} pixels, becomes {tokens}, and they
-become a picture of its size again. {parameters:,} parameters; encoder: {encoder}; decoder: {decoder}. After
+Tokens for pictures of signing hands: a picture of any size becomes {tokens}, and they become a
+picture of its size again. {parameters:,} parameters; encoder: {encoder}; decoder: {decoder}. After
 {paper}.
 
     import signtok
@@ -55,8 +55,8 @@ Each latent is improved by {steps} steps of descent through the decoder, about t
 """
 SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # as often as you like, the same
 
-The decoder draws what the tokens do not hold, in {steps} where no other number is asked for; another seed
-draws other details.
+Decoding starts from the noise of a seed and takes {steps} where no other number is asked for. The decoder was taught
+for that: other seeds then change next to nothing, and more steps leave less squared error and less detail.
 """
 FULL_SIZE = """
 `tok.tokenize(pictures, fit=False)` keeps a picture's own resolution, {numbers} for each {stride} x {stride} pixels;
