@@ -75,14 +75,14 @@ def _landmarks(config: LandmarkConfig) -> Experiment:
 def _pictures(config: PictureConfig) -> Experiment:
     size, zoom = config.tokenizer.size, config.data.zoom
     pictures = read_pictures(config)
-    larger = pictures if zoom == 1 else read_pictures(config, round(zoom * size))
+    kept = pictures if zoom == 1 else read_pictures(config, round(zoom * size))
     parts = split_pictures(pictures.labels, pictures.numbers, config.data.split)
     torch.manual_seed(config.train.seed)
     return Experiment(
         model=PictureModel(config.tokenizer),
         stream=PictureStream(
-            pixels=larger.pixels,
-            labels=larger.labels,
+            pixels=kept.pixels,
+            labels=kept.labels,
             rows=at_most(parts.train, pictures.labels, config.data.per_class),
             size=size,
             augment=config.data.augment,
@@ -90,7 +90,7 @@ def _pictures(config: PictureConfig) -> Experiment:
             seed=config.train.seed,
         ),
         validation=PictureBatches(pictures.pixels, pictures.labels, spaced(parts.validation, config.data.validation)),
-        data_hash=larger.hash,
+        data_hash=kept.hash,
     )
 
 

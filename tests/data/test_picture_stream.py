@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from signtok.config import PictureAugmentConfig
-from signtok.data.picture_stream import BATCH, PictureBatches, PictureStream, square_parts
+from signtok.data.picture_stream import BATCH, PictureBatches, PictureStream, random_crops
 from signtok.data.rendered import rendered_pictures
 
 NONE = PictureAugmentConfig(
@@ -46,7 +46,7 @@ def test_parts_are_square_and_from_everywhere():
     pixels[..., 2] = np.arange(9)[:, None, None]
     rng, rows, sides, corners = np.random.default_rng(0), np.array([2, 3, 7]), [], []
     for _ in range(200):
-        parts = square_parts(pixels, rows, 16, rng).astype(int)
+        parts = random_crops(pixels, rows, 16, rng).astype(int)
         sides.append(parts.shape[1])
         corners += parts[:, 0, 0, :2].tolist()
         assert parts[:, 0, 0, 2].tolist() == rows.tolist()
@@ -54,7 +54,7 @@ def test_parts_are_square_and_from_everywhere():
     assert (min(sides), max(sides)) == (16, 64)
     assert np.mean(np.array(sides) < 32) == pytest.approx(0.5, abs=0.1)
     assert (np.min(corners, 0).tolist(), np.max(corners)) == ([0, 0], 48)
-    np.testing.assert_array_equal(square_parts(pixels, rows, 64, rng), pixels[rows])
+    np.testing.assert_array_equal(random_crops(pixels, rows, 64, rng), pixels[rows])
 
 
 def test_a_batch_of_larger_pictures_has_the_size_that_was_asked_for():

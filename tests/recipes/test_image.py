@@ -3,15 +3,19 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from signtok.build import build_experiment
 from signtok.config import ANY_CONFIG, BlockSplit, RandomSplit, TailSplit
 from signtok.data.picture_augment import augment
 from signtok.data.picture_folder import PictureFile
 from signtok.recipes import grid, image, ladders
 from signtok.recipes.choices import PictureChoices
 from signtok.recipes.run_pictures import PICTURE_RECIPES, middle_number, protocol, with_pictures
+from signtok.tokenizer.picture_model import PictureModel
 
 every = pytest.mark.parametrize("recipe", PICTURE_RECIPES, ids=lambda recipe: recipe().name)
 PAPER_000 = [recipe for recipe in PICTURE_RECIPES if recipe().name.startswith("asl-image")]
@@ -66,6 +70,16 @@ def test_a_rung_changes_one_thing():
     assert changes(ladders.SWYCC[2], grid.swycc) == {"stop_gradient"}
 
 
+def test_paper_sizes():
+    """20.65 M parameters of B's U-Net with 14 input channels, and the paper's 10.14 M of its VAE's decoder, each with a
+    linear path."""
+    counts = []
+    for recipe in (grid.eps_vae_b, grid.vae_b):
+        decoder = PictureModel(recipe().tokenizer).decoder
+        counts.append(sum(p.numel() for name, p in decoder.named_parameters() if "adversary" not in name))
+    assert [round(count / 1e6, 2) for count in counts] == [20.65, 10.16]
+
+
 def test_rates_of_numbers_and_of_codes():
     shapes = {
         recipe().name: with_pictures(recipe(), Path("generated"), PictureChoices(latent=2)).tokenizer.shape
@@ -94,3 +108,44 @@ def test_one_long_class_does_not_move_the_borders():
     numbers = {"A": (3, 878), "B": (877,), "nothing": (2376,)}
     files = [PictureFile(Path(), "", label, number) for label, some in numbers.items() for number in some]
     assert middle_number(files) == 878
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """120 of each of two classes, 40 x 50 pixels."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for label in "AB":
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(120):
+            picture = np.full((40, 50, 3), rng.integers(0, 256), np.uint8)
+            Image.fromarray(picture).save(tmp_path / "set" / label / f"{label}{number}.png")
+    return tmp_path / "set"
+
+
+def test_zoom_trains_on_crops_and_validates_on_whole_pictures(photos):
+    def experiment(zoom):
+        config = with_pictures(grid.hands(), photos, PictureChoices(size=32, zoom=zoom, per_class=10))
+        return build_experiment(config)
+
+    plain, zoomed = experiment(None), experiment(1.5)
+    assert (plain.stream.pixels.shape[1], zoomed.stream.pixels.shape[1]) == (32, 48)
+    assert zoomed.stream(1).x.shape == (64, 3, 32, 32)
+    assert (zoomed.stream.rows.tolist(), zoomed.data_hash != plain.data_hash) == (plain.stream.rows.tolist(), True)
+    assert torch.equal(zoomed.validation[0].x, plain.validation[0].x)
+    of_one = np.stack([zoomed.stream.pixels[i, 24, 24] for i in zoomed.stream.rows])
+    np.testing.assert_array_equal(of_one, np.stack([plain.stream.pixels[i, 16, 16] for i in plain.stream.rows]))
+
+
+@pytest.mark.parametrize(
+    ("zoom", "size", "message"),
+    [(2.0, 32, "would enlarge pictures of 50 pixels to 64: give 1.5625"), (16.0, 128, "the most is 1024")],
+)
+def test_zoom_that_shows_nothing_more(photos, zoom, size, message):
+    with pytest.raises(ValueError, match=message):
+        with_pictures(grid.hands(), photos, PictureChoices(size=size, zoom=zoom))
+
+
+def test_zoom_is_not_for_rendered_pictures():
+    with pytest.raises(ValueError, match=r"--zoom are for a folder"):
+        with_pictures(grid.hands(), Path("generated"), PictureChoices(zoom=2.0))

@@ -46,8 +46,8 @@ class PictureDataConfig(Settings):
     """How many pictures are rendered where `path` is "generated"."""
     augment: PictureAugmentConfig = PictureAugmentConfig()
     zoom: float = Field(default=1.0, ge=1, le=16)
-    """Pictures to train on are kept at so many times the tokenizer's size, and each batch is of square parts of them,
-    of one size drawn anew, from whole pictures to parts shown pixel for pixel: what is used at pictures' own
+    """Pictures to train on are kept at so many times the tokenizer's size, and each batch is of random crops of them,
+    of one size drawn anew, from whole pictures to crops shown pixel for pixel: what is used at pictures' own
     resolution is to know hands of every size."""
     validation: int = Field(default=2048, ge=1)
     """Pictures that weights are chosen by, at most, evenly spaced."""

@@ -20,7 +20,7 @@ class PictureStream:
     """Pictures drawn at random, every class as often as it is there, augmented.
 
     pixels: uint8 (N, S, S, 3), which may lie on the disk; labels: (N,); rows: those that are trained on; size: that of
-    a batch's pictures, which are square parts of `pixels` where these are larger.
+    a batch's pictures, which are random crops of `pixels` where these are larger.
     """
 
     pixels: UInt8[np.ndarray, "n s s 3"]
@@ -36,15 +36,15 @@ class PictureStream:
         rng = np.random.default_rng([self.seed, step % 2**63])
         rows = np.sort(rng.choice(self.rows, self.batch_size))
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        x = resized(signed(torch.from_numpy(square_parts(self.pixels, rows, self.size, rng))), self.size)
+        x = resized(signed(torch.from_numpy(random_crops(self.pixels, rows, self.size, rng))), self.size)
         return PictureBatch(x=augment(x, self.augment, generator), label=labels_of(self.labels, rows))
 
 
-def square_parts(
+def random_crops(
     pixels: UInt8[np.ndarray, "n s s 3"], rows: Int[np.ndarray, " b"], size: int, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "b a a 3"]:
-    """One of each of those pictures, anywhere in it, all of one side: evenly by its logarithm from `size` pixels to the
-    whole picture."""
+    """A square of each of those pictures, anywhere in it, all of one side: evenly by its logarithm from `size` pixels
+    to the whole picture (RandomResizedCrop of a batch)."""
     whole = pixels.shape[1]
     if whole == size:
         return np.ascontiguousarray(pixels[rows])

@@ -41,6 +41,7 @@ from signtok.nn.inception import load_inception
 from signtok.nn.perceptual import load_lpips
 
 CHUNK = 128
+"""Pictures of up to 200 pixels at once, fewer of larger ones."""
 SEEN_BY_NETWORKS = 500
 """Pictures, evenly spaced, that networks compare: on a CPU they take some tens a second."""
 SEEN_BY_VGG = 200
@@ -66,8 +67,9 @@ class Reconstructed(Measured):
     def pairs(self, rows: Sequence[int] | np.ndarray | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Before and after as float (b, 3, S, S) in [0, 1], in pieces."""
         chosen = np.arange(len(self.before)) if rows is None else np.asarray(rows)
-        for start in range(0, len(chosen), CHUNK):
-            piece = chosen[start : start + CHUNK]
+        chunk = min(CHUNK, max(1, CHUNK * 200**2 // self.before.shape[1] ** 2))
+        for start in range(0, len(chosen), chunk):
+            piece = chosen[start : start + chunk]
             yield to_unit(self.before[piece]), to_unit(self.after[piece])
 
     @cached_property

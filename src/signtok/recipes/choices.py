@@ -54,7 +54,7 @@ class PictureChoices:
     per_class: int | None = None
     """train on at most so many pictures of each class"""
     zoom: float | None = None
-    """keep pictures so many times as large, and train on parts of them, from whole ones to the smallest"""
+    """keep pictures so many times as large, and train on random crops of them, from whole ones to the smallest"""
     timesteps: int | None = None
     """of asl-image-ddpm"""
 

@@ -19,9 +19,9 @@ tags: [sign-language, pictures, autoencoder, tokenizer]
 
 # {name}
 
-Tokens for pictures of signing hands: a picture of any size becomes {tokens}, and they become a
-picture of its size again. {parameters:,} parameters; encoder: {encoder}; decoder: {decoder}. After
-{paper}.
+Tokens for pictures of signing hands: a picture of any size, seen at {size} x {size} pixels, becomes {numbers} {unit},
+{bits}, and they become a picture of its size again. {parameters:,} parameters; encoder: {encoder};
+decoder: {decoder}. After {paper}.
 
     import signtok
     tok = signtok.load("{name}")
@@ -31,7 +31,7 @@ picture of its size again. {parameters:,} parameters; encoder: {encoder}; decode
 
 ## Trained on
 
-{pictures:,} pictures of {classes} classes of {folder} ({licence}); split: {protocol}.
+{pictures:,} pictures of {classes} classes of {folder} ({licence}); split: {protocol}.{crops}
 
 ## Scores
 
@@ -55,9 +55,10 @@ Each latent is improved by {steps} steps of descent through the decoder, about t
 """
 SAMPLING = """    [back] = tok.detokenize(tokens, steps=1, seed=3)   # as often as you like, the same
 
-Decoding starts from the noise of a seed and takes {steps} where no other number is asked for. The decoder was taught
-for that: other seeds then change next to nothing, and more steps leave less squared error and less detail.
+Decoding starts from the noise of a seed and takes {steps} where no other number is asked for.{taught}
 """
+TAUGHT = """ The decoder was
+taught for that: other seeds change next to nothing, and more steps leave less squared error and less detail."""
 FULL_SIZE = """
 `tok.tokenize(pictures, fit=False)` keeps a picture's own resolution, {numbers} for each {stride} x {stride} pixels;
 large ones are decoded in tiles.
@@ -92,7 +93,7 @@ def release_pictures(tokenizer: PictureTokenizer, data: Sequence[Path], licence:
     was trained on, the test part, of the others all. Raises ValueError for another first folder, and for no licence."""
     if not licence:
         raise ValueError(f"--licence is missing: under which terms, and by whom, are the pictures of {data[0]} given?")
-    folder = tokenizer.settings.data.path
+    folder, trained = tokenizer.settings.data.path, tokenizer.settings.tokenizer.decoder
     tokenizer = packaged_form(tokenizer)
     if not is_trained_on(tokenizer.settings.data, data[0]):
         raise ValueError(f"{tokenizer.name} was trained on {folder}: give that folder first, not {data[0]}")
@@ -102,14 +103,16 @@ def release_pictures(tokenizer: PictureTokenizer, data: Sequence[Path], licence:
         title = next(iter(groups))  # the classes, which come after, stay out of the card
         tables[title] = groups[title]
         scores += [score for group in groups.values() for score in group]
-    tokenizer.card = write_card(tokenizer, data[0], licence, tables)
+    tokenizer.card = write_card(tokenizer, trained, data[0], licence, tables)
     tokenizer.model.half()  # the file is half as large, and read as float32
     tokenizer.save_pretrained(out)
     return scores
 
 
-def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: dict[str, list[Score]]) -> str:
-    """data: where the pictures lie that it was trained on."""
+def write_card(
+    tokenizer: PictureTokenizer, trained: PictureDecoder, data: Path, licence: str, tables: dict[str, list[Score]]
+) -> str:
+    """trained: its decoder as it was trained, with its critic; data: where the pictures lie that it was trained on."""
     info, settings = tokenizer.info(), tokenizer.settings
     config = settings.tokenizer
     at_home = settings.data.model_copy(update={"path": str(data)})
@@ -118,7 +121,8 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
     return CARD.format(
         name=info.name,
         numbers=tokenizer.width,
-        tokens=info.tokens,
+        unit=tokenizer.unit,
+        bits=f"{info.bits:,.0f} bits{'' if tokenizer.codes else ' as float16'}",
         paper=PAPERS[paper_of(config)],
         dtype=tokenizer.dtype.__name__,
         shape=tokenizer.shape,
@@ -126,12 +130,13 @@ def write_card(tokenizer: PictureTokenizer, data: Path, licence: str, tables: di
         size=tokenizer.size,
         parameters=info.parameters,
         encoder=NETS[config.encoder.kind],
-        decoder=decoder_in_words(config.decoder),
+        decoder=decoder_in_words(trained),
         pictures=len(at_most(parts.train, pictures.labels, settings.data.per_class)),
         classes=len(pictures.classes),
         folder=settings.data.path,
         licence=licence,
         protocol=parts.protocol,
+        crops=crops_in_words(settings.data.zoom, tokenizer.size),
         scores="\n\n".join(f"### {title}\n\n{table(scores, 4)}" for title, scores in tables.items()),
     )
 
@@ -146,11 +151,17 @@ def more_in_words(config: PictureTokenizerConfig) -> str:
     """What else can be done with it."""
     more = ""
     if isinstance(config.decoder, FlowDecoder):
-        more += SAMPLING.format(steps=steps_in_words(config.decoder.steps))
+        taught = config.decoder.denoised is not None and config.decoder.steps == 1
+        more += SAMPLING.format(steps=steps_in_words(config.decoder.steps), taught=TAUGHT if taught else "")
     if len(config.shape) == 3:
         kind = "ids" if config.codes else "numbers"
         more += FULL_SIZE.format(numbers=f"{config.shape[2]} {kind}", stride=config.stride)
     return more + (REFINING.format(steps=config.refine) if config.refine else "")
+
+
+def crops_in_words(zoom: float, size: int) -> str:
+    kept = round(zoom * size)
+    return f"\nRandom crops of {size} to {kept} pixels, seen at {size}." if zoom > 1 else ""
 
 
 def steps_in_words(steps: int) -> str:
@@ -158,6 +169,9 @@ def steps_in_words(steps: int) -> str:
 
 
 def decoder_in_words(decoder: PictureDecoder) -> str:
+    """As it was trained."""
+    if not isinstance(decoder, LatentDiffusionDecoder) and decoder.critic:
+        return f"{decoder_in_words(decoder.model_copy(update={'critic': None}))}, trained with a critic"
     if isinstance(decoder, FlowDecoder):
         first = f"a first picture by {NETS[decoder.first.kind]}, then " if decoder.first else ""
         return f"{first}{steps_in_words(decoder.steps)} of a flow through {DENOISERS[decoder.net.kind]}"

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
+
+import numpy as np
 
 from signtok.config import (
     BlockSplit,
@@ -14,7 +17,9 @@ from signtok.config import (
     TailSplit,
 )
 from signtok.data.generate import is_generated
+from signtok.data.picture import picture_size
 from signtok.data.picture_folder import PictureFile, list_pictures
+from signtok.data.split import spaced
 from signtok.recipes import grid, image
 from signtok.recipes.choices import PictureChoices, checked
 from signtok.recipes.ladders import LADDERS
@@ -41,6 +46,9 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     *LADDERS,
 )
 MOST_LATENT = 4096
+MOST_KEPT = 1024
+"""Pixels of a side of the pictures that crops are taken from."""
+LOOKED_AT = 100
 PROTOCOLS = ("blocks", "tail", "paper")
 
 
@@ -89,12 +97,27 @@ def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) ->
     if choices.zoom is not None:
         data_changes["zoom"] = choices.zoom
     if is_generated(data):
-        if choices.split or choices.per_class:
-            raise ValueError("--split and --per-class are for a folder of pictures; name it with --data")
+        if choices.split or choices.per_class or choices.zoom:
+            raise ValueError("--split, --per-class and --zoom are for a folder of pictures; name it with --data")
     else:
-        highest = middle_number(list_pictures(data))
-        data_changes["split"] = protocol(choices.split or "blocks", highest)
+        files = list_pictures(data)
+        data_changes["split"] = protocol(choices.split or "blocks", middle_number(files))
+        check_zoom(choices.zoom or 1.0, tokenizer.size, files)
     return config.model_copy(update={"data": checked(config.data, data_changes), "tokenizer": tokenizer})
+
+
+def check_zoom(zoom: float, size: int, files: Sequence[PictureFile]) -> None:
+    """Raises ValueError where pictures would be enlarged, by some of the folder's, or be larger than memory is for."""
+    kept = round(zoom * size)
+    if kept > MOST_KEPT:
+        raise ValueError(f"--zoom {zoom} keeps pictures of {kept} pixels; the most is {MOST_KEPT}")
+    if zoom > 1:
+        looked_at = [picture_size(files[i].path) for i in spaced(np.arange(len(files)), LOOKED_AT)]
+        side = median(max(one.height, one.width) for one in looked_at)
+        if kept > side:
+            raise ValueError(
+                f"--zoom {zoom} would enlarge pictures of {side:.0f} pixels to {kept}: give {side / size:g}"
+            )
 
 
 def with_latent(config: PictureTokenizerConfig, latent: int) -> dict[str, object]:
