@@ -106,10 +106,8 @@ def read_header(file: pq.ParquetFile, path: Path, kind: str, version: str, sizes
         k.decode(errors="replace"): v.decode(errors="replace") for k, v in (file.schema_arrow.metadata or {}).items()
     }
     if metadata.get("format") in CALLED.keys() - {kind}:
-        made = CALLED[metadata["format"]]
-        raise ValueError(
-            f"{path.name} is a {made}, made by tokenizer {metadata.get('tokenizer')!r}: decode it with that"
-        )
+        made, by = CALLED[metadata["format"]], metadata.get("tokenizer")
+        raise ValueError(f"{path.name} is a {made}, made by tokenizer {by!r}: decode it with --tokenizer {by}")
     if metadata.get("format") != kind:
         raise ValueError(f"{path.name}: a Parquet file, but not a {CALLED[kind]}; `signtok encode` makes one")
     if metadata.get("version") != version:
