@@ -90,7 +90,7 @@ def encode(
     """Recordings, or a folder of pictures, to a token file (Parquet).
 
     Example: signtok encode recordings.npz --out tokens.parquet
-             signtok encode pictures/ --out tokens.parquet --tokenizer hands-conv --licence CC0-1.0
+             signtok encode pictures/ --out tokens.parquet --tokenizer hands --licence CC0-1.0
 
     Args:
         source: .npz, .npy, .pose, a folder of .pose files, a Kaggle folder or parquet, or a packed corpus; for a
