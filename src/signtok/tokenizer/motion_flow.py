@@ -37,10 +37,10 @@ class MotionFlow(nn.Module):
         """What the noised difference is taken for; in float32 but for the network."""
         h = self.enter(torch.cat([x_t.flatten(2), first.flatten(2), z], -1))
         h = self.blocks(h + self.time(fourier(t, h.shape[-1]))[:, None], mask)
-        return PATH.estimate("velocity", self.leave(h).float().view_as(x_t), x_t, t)
+        return PATH.estimate("data", self.leave(h).float().view_as(x_t), x_t, t)
 
     def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
-        """The plain decoder's, and while training the squared error of the velocity over landmarks that were seen,
+        """The plain decoder's, and while training the squared error of the difference over landmarks that were seen,
         averaged over them. The codes learn from the plain decoder alone: the flow takes them as they are.
 
         In evaluation the loss is that of what is decoded.
@@ -54,8 +54,7 @@ class MotionFlow(nn.Module):
         rest = (batch.x - first) / self.settings.spread * seen
         t, noise = flow.logit_normal_times(len(rest)).to(rest.device), fresh_noise(rest)
         found = self.look(PATH.at(rest, noise, t), t, z.detach(), first, batch.mask)
-        wrong = PATH.target("velocity", found.x - rest, found.noise - noise, t)
-        score = (wrong.square() * seen).sum() / (2 * seen.sum())
+        score = ((found.x - rest).square() * seen).sum() / (2 * seen.sum())
         return loss + self.settings.weight * score, logs | {"score": score.detach()}
 
     def decoded(
