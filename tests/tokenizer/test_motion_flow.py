@@ -34,6 +34,14 @@ def test_no_steps_give_the_plain_decoders_mean():
     torch.testing.assert_close(tok.model.decode(z, steps=0).x, plain)
 
 
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_a_flow_that_has_learnt_nothing_adds_nothing(steps):
+    tok = seeded_tokenizer(FLOW)
+    ids = tok.tokenize([right_hand(30).landmarks])
+    plain, drawn = tok.detokenize(ids, steps=0)[0], tok.detokenize(ids, steps=steps, seed=3)[0]
+    np.testing.assert_allclose(drawn, plain, atol=1e-6)
+
+
 @pytest.mark.parametrize("steps", [1, 4])
 def test_one_that_knows_what_is_left_out_gives_it_back(steps, monkeypatch):
     model, batch = seeded_model(FLOW.tokenizer).eval(), make_batch(FLOW.tokenizer)

@@ -32,6 +32,7 @@ class MotionFlow(nn.Module):
         self.blocks = Squeezeformer(settings.blocks)
         self.leave = nn.Linear(dim, 2 * landmarks)
         nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
 
     def look(self, x_t: Motion, t: Float[Tensor, " b"], z: Tensor, first: Motion, mask: Mask) -> flow.Estimate:
         """What the noised difference is taken for; in float32 but for the network."""
