@@ -73,9 +73,9 @@ def _landmarks(config: LandmarkConfig) -> Experiment:
 
 
 def _pictures(config: PictureConfig) -> Experiment:
-    size, zoom = config.tokenizer.size, config.data.zoom
+    size = config.tokenizer.size
     pictures = read_pictures(config)
-    kept = pictures if zoom == 1 else read_pictures(config, round(zoom * size))
+    kept = pictures if config.training_size == size else read_pictures(config, config.training_size)
     parts = split_pictures(pictures.labels, pictures.numbers, config.data.split)
     torch.manual_seed(config.train.seed)
     return Experiment(

@@ -218,6 +218,11 @@ class PictureConfig(Config):
     data: PictureDataConfig = PictureDataConfig()
     tokenizer: PictureTokenizerConfig = PictureTokenizerConfig()
 
+    @property
+    def training_size(self) -> int:
+        """Pixels of a side of the pictures that batches are taken from."""
+        return round(self.data.zoom * self.tokenizer.size)
+
 
 ANY_CONFIG: TypeAdapter[LandmarkConfig | PictureConfig] = TypeAdapter(
     Annotated[LandmarkConfig | PictureConfig, Field(discriminator="kind")]

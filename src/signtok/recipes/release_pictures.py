@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signtok.build import at_most, read_pictures
-from signtok.config import FlowDecoder, LatentDiffusionDecoder, PictureDecoder, PictureTokenizerConfig
+from signtok.config import (
+    FlowDecoder,
+    LatentDiffusionDecoder,
+    PictureConfig,
+    PictureDecoder,
+    PictureTokenizerConfig,
+)
 from signtok.data.split import split_pictures
 from signtok.evaluation.run_pictures import evaluate_pictures, is_trained_on
 from signtok.evaluation.score import Score, table
@@ -136,7 +142,7 @@ def write_card(
         folder=settings.data.path,
         licence=licence,
         protocol=parts.protocol,
-        crops=crops_in_words(settings.data.zoom, tokenizer.size),
+        crops=crops_in_words(settings),
         scores="\n\n".join(f"### {title}\n\n{table(scores, 4)}" for title, scores in tables.items()),
     )
 
@@ -159,9 +165,9 @@ def more_in_words(config: PictureTokenizerConfig) -> str:
     return more + (REFINING.format(steps=config.refine) if config.refine else "")
 
 
-def crops_in_words(zoom: float, size: int) -> str:
-    kept = round(zoom * size)
-    return f"\nRandom crops of {size} to {kept} pixels, seen at {size}." if zoom > 1 else ""
+def crops_in_words(settings: PictureConfig) -> str:
+    size, kept = settings.tokenizer.size, settings.training_size
+    return f"\nRandom crops of {size} to {kept} pixels, seen at {size}." if kept > size else ""
 
 
 def steps_in_words(steps: int) -> str:

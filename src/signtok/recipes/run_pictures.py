@@ -96,28 +96,26 @@ def with_pictures(config: PictureConfig, data: Path, choices: PictureChoices) ->
     }
     if choices.zoom is not None:
         data_changes["zoom"] = choices.zoom
-    if is_generated(data):
-        if choices.split or choices.per_class or choices.zoom:
-            raise ValueError("--split, --per-class and --zoom are for a folder of pictures; name it with --data")
-    else:
-        files = list_pictures(data)
+    files = [] if is_generated(data) else list_pictures(data)
+    if files:
         data_changes["split"] = protocol(choices.split or "blocks", middle_number(files))
-        check_zoom(choices.zoom or 1.0, tokenizer.size, files)
-    return config.model_copy(update={"data": checked(config.data, data_changes), "tokenizer": tokenizer})
+    elif choices.split or choices.per_class or choices.zoom:
+        raise ValueError("--split, --per-class and --zoom are for a folder of pictures; name it with --data")
+    config = config.model_copy(update={"data": checked(config.data, data_changes), "tokenizer": tokenizer})
+    if config.training_size > tokenizer.size:
+        check_zoom(config, files)
+    return config
 
 
-def check_zoom(zoom: float, size: int, files: Sequence[PictureFile]) -> None:
+def check_zoom(config: PictureConfig, files: Sequence[PictureFile]) -> None:
     """Raises ValueError where pictures would be enlarged, by some of the folder's, or be larger than memory is for."""
-    kept = round(zoom * size)
+    zoom, size, kept = config.data.zoom, config.tokenizer.size, config.training_size
     if kept > MOST_KEPT:
         raise ValueError(f"--zoom {zoom} keeps pictures of {kept} pixels; the most is {MOST_KEPT}")
-    if zoom > 1:
-        looked_at = [picture_size(files[i].path) for i in spaced(np.arange(len(files)), LOOKED_AT)]
-        side = median(max(one.height, one.width) for one in looked_at)
-        if kept > side:
-            raise ValueError(
-                f"--zoom {zoom} would enlarge pictures of {side:.0f} pixels to {kept}: give {side / size:g}"
-            )
+    looked_at = [picture_size(files[i].path) for i in spaced(np.arange(len(files)), LOOKED_AT)]
+    side = median(max(one.height, one.width) for one in looked_at)
+    if kept > side:
+        raise ValueError(f"--zoom {zoom} would enlarge pictures of {side:.0f} pixels to {kept}: give {side / size:g}")
 
 
 def with_latent(config: PictureTokenizerConfig, latent: int) -> dict[str, object]:

@@ -107,7 +107,7 @@ def read_header(file: pq.ParquetFile, path: Path, kind: str, version: str, sizes
     }
     if metadata.get("format") in CALLED.keys() - {kind}:
         made, by = CALLED[metadata["format"]], metadata.get("tokenizer")
-        raise ValueError(f"{path.name} is a {made}, made by tokenizer {by!r}: decode it with --tokenizer {by}")
+        raise ValueError(f"{path.name} is a {made}, made by tokenizer {by!r}: decode it with --tokenizer and that name")
     if metadata.get("format") != kind:
         raise ValueError(f"{path.name}: a Parquet file, but not a {CALLED[kind]}; `signtok encode` makes one")
     if metadata.get("version") != version:
