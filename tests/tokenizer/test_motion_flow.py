@@ -6,7 +6,7 @@ import torch
 
 from signtok import flow
 from signtok.recipes.pose import sign_rvq_ctc, sign_rvq_flow
-from signtok.tokenizer.motion_flow import PATH
+from signtok.tokenizer.motion_flow import CORRELATION, PATH, slow
 from tiny import make_batch, right_hand, seeded_model, seeded_tokenizer, shrink, without_corruption
 
 FLOW = shrink(sign_rvq_flow())
@@ -19,7 +19,7 @@ def test_steps_and_seeds():
     one, again, other = (tok.detokenize(ids, seed=seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert np.nanmax(np.abs(one - other)) > 1e-4
-    assert np.nanmax(np.abs(one - tok.detokenize(ids, steps=1)[0])) > 1e-4
+    assert np.nanmax(np.abs(one - tok.detokenize(ids, steps=2)[0])) > 1e-4
     with pytest.raises(ValueError, match="steps=-1: give a whole number"):
         tok.detokenize(ids, steps=-1)
     with pytest.raises(ValueError, match="does not sample"):
@@ -102,3 +102,43 @@ def test_what_is_drawn_spreads_as_what_is_left_out_does(monkeypatch):
     with torch.no_grad():
         drawn = decoder.reconstruct(z, steps=600).x - decoder.first.reconstruct(z).x
     assert float(drawn.std()) == pytest.approx(0.5 * decoder.settings.spread, rel=0.1)
+
+
+def test_noise_changes_slowly_and_spreads_evenly():
+    noise = slow(torch.randn(64, 100, 42, 2, generator=torch.Generator().manual_seed(1)))
+    assert float(noise[:, 0].std()) == pytest.approx(1, rel=0.02)
+    assert float(noise[:, -1].std()) == pytest.approx(1, rel=0.02)
+    assert float((noise[:, 1:] * noise[:, :-1]).mean()) == pytest.approx(CORRELATION, rel=0.03)
+    assert float((noise[:, 9:] * noise[:, :-9]).mean()) == pytest.approx(CORRELATION**9, rel=0.05)
+
+
+def test_a_frame_s_noise_does_not_depend_on_later_frames():
+    white = torch.randn(1, 50, 42, 2)
+    torch.testing.assert_close(slow(white)[:, :20], slow(white[:, :20]), atol=0, rtol=0)
+    assert torch.equal(slow(white[:, :1]), white[:, :1])
+
+
+@pytest.mark.parametrize(("trembling", "changes"), [(0.0, 0.0), (1.0, 4.0)])
+def test_trembling_costs_more_than_being_off(trembling, changes, monkeypatch):
+    """Errors as large in every frame, of one sign or of two in turns."""
+    model, batch = seeded_model(without_corruption(FLOW.tokenizer)), make_batch(FLOW.tokenizer)
+    decoder = model.decoder.train()
+    whole = type(batch)(**{**vars(batch), "present": torch.ones_like(batch.present)})
+    signs = 1 - 2 * trembling * (torch.arange(batch.x.shape[1]) % 2)
+
+    def look(x_t, t, z, first, mask):
+        found = (whole.x - first) / decoder.settings.spread * whole.mask[..., None, None]
+        return PATH.estimate("data", found + signs[:, None, None], x_t, t)
+
+    monkeypatch.setattr(decoder, "look", look)
+    _, logs = decoder.loss(torch.zeros(len(batch), batch.x.shape[1], 16), whole)
+    assert float(logs["score"]) == pytest.approx(1, rel=1e-3)
+    assert float(logs["changes"]) == pytest.approx(changes, abs=1e-3)
+
+
+@pytest.mark.parametrize("alone", [0.0, 1.0])
+def test_looks_at_noise_alone(alone):
+    settings = FLOW.tokenizer.decoder.flow.model_copy(update={"alone": alone})
+    decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
+    model = seeded_model(FLOW.tokenizer.model_copy(update={"decoder": decoder}))
+    assert bool((model.decoder.times(100) == 1).all()) == bool(alone)

@@ -160,9 +160,14 @@ class MotionFlowConfig(Settings):
     """A rectified flow of what the plain decoder leaves out."""
 
     blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
-    spread: float = Field(default=0.1, gt=0)
+    spread: float = Field(default=0.2, gt=0)
     """About the deviation of what is left out, in normalised units: noise has 1 of it."""
-    steps: int = Field(default=3, ge=1)
+    alone: float = Field(default=0.5, ge=0, le=1)
+    """Share of the looks that are at noise alone, which is where decoding starts."""
+    changes: float = Field(default=3.0, ge=0)
+    """Weight of the error of what changes from frame to frame, in that of the flow: a trembling hand looks wrong at
+    errors that do not count where it is."""
+    steps: int = Field(default=1, ge=1)
     """Of decoding, where nobody asks for another number."""
     weight: float = Field(default=1.0, ge=0)
 

@@ -11,7 +11,7 @@ from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 from signtok.tokenizer.encoder import Encoder
 from signtok.tokenizer.heads import CTCHead
-from signtok.tokenizer.motion_flow import MotionFlow
+from signtok.tokenizer.motion_flow import MotionFlow, slow
 from signtok.tokenizer.rvq import ResidualVQ
 
 
@@ -95,7 +95,7 @@ class TokenizerModel(nn.Module):
         """
         assert not self.training, "decode in evaluation mode: model.eval()"
         cuts = windows(len(z), self.config.window, self.config.margin)
-        noise = torch.randn(1, len(z), LANDMARKS, 2, generator=torch.Generator().manual_seed(seed)).to(z.device)
+        noise = slow(torch.randn(1, len(z), LANDMARKS, 2, generator=torch.Generator().manual_seed(seed))).to(z.device)
         parts = [(self.decoder.reconstruct(z[None, look], None, steps, noise[:, look]), keep) for look, keep in cuts]
         return Reconstruction(
             torch.cat([part.x[0, keep] for part, keep in parts]),

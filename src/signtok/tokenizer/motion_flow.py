@@ -5,8 +5,10 @@ The plain decoder gives the mean of all hands that the codes may stand for, smoo
 given the codes and that mean, draws the difference.
 """
 
+import math
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from signtok import flow
@@ -18,6 +20,8 @@ from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 
 Motion = Float[Tensor, "b t k 2"]
 PATH = flow.Path("rectified")
+CORRELATION = 0.9
+"""Of noise with that of the frame before. What a trained decoder leaves out has .86."""
 
 
 class MotionFlow(nn.Module):
@@ -36,13 +40,15 @@ class MotionFlow(nn.Module):
 
     def look(self, x_t: Motion, t: Float[Tensor, " b"], z: Tensor, first: Motion, mask: Mask) -> flow.Estimate:
         """What the noised difference is taken for; in float32 but for the network."""
-        h = self.enter(torch.cat([x_t.flatten(2), first.flatten(2), z], -1))
+        given = x_t / PATH.deviation(flow.over(t, x_t))
+        h = self.enter(torch.cat([given.flatten(2), first.flatten(2), z], -1))
         h = self.blocks(h + self.time(fourier(t, h.shape[-1]))[:, None], mask)
         return PATH.estimate("data", self.leave(h).float().view_as(x_t), x_t, t)
 
     def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
-        """The plain decoder's, and while training the squared error of the difference over landmarks that were seen,
-        averaged over them. The codes learn from the plain decoder alone: the flow takes them as they are.
+        """The plain decoder's, and while training the flow's: squared errors of the difference, and of its changes from
+        frame to frame, over landmarks that were seen. The codes learn from the plain decoder alone: the flow takes them
+        as they are.
 
         In evaluation the loss is that of what is decoded.
         """
@@ -53,10 +59,16 @@ class MotionFlow(nn.Module):
         loss, logs = self.first.loss_of(x, presence, batch)
         first, seen = x.detach().float(), (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
         rest = (batch.x - first) / self.settings.spread * seen
-        t, noise = flow.logit_normal_times(len(rest)).to(rest.device), fresh_noise(rest)
-        found = self.look(PATH.at(rest, noise, t), t, z.detach(), first, batch.mask)
-        score = ((found.x - rest).square() * seen).sum() / (2 * seen.sum())
-        return loss + self.settings.weight * score, logs | {"score": score.detach()}
+        t = self.times(len(rest)).to(rest.device)
+        found = self.look(PATH.at(rest, fresh_noise(rest), t), t, z.detach(), first, batch.mask)
+        error = found.x - rest
+        score = mean_square(error, seen)
+        changes = mean_square(error[:, 1:] - error[:, :-1], seen[:, 1:] & seen[:, :-1])
+        logs |= {"score": score.detach(), "changes": changes.detach()}
+        return loss + self.settings.weight * (score + self.settings.changes * changes), logs
+
+    def times(self, count: int) -> Float[Tensor, " b"]:
+        return torch.where(torch.rand(count) < self.settings.alone, torch.ones(count), flow.logit_normal_times(count))
 
     def decoded(
         self, z: Float[Tensor, "b t d"], mask: Mask, steps: int | None, noise: Motion
@@ -78,8 +90,13 @@ class MotionFlow(nn.Module):
         return self.first.as_reconstruction(*self.decoded(z, mask, steps, noise))
 
 
+def mean_square(error: Motion, seen: Bool[Tensor, "b t k 1"]) -> Tensor:
+    """Over the landmarks that were seen; 0 where none was."""
+    return (error.square() * seen).sum() / (2 * seen.sum()).clamp(min=1)
+
+
 def fresh_noise(x: Motion) -> Motion:
-    return torch.randn_like(x)
+    return slow(torch.randn_like(x))
 
 
 def same_noise(x: Motion) -> Motion:
@@ -87,4 +104,13 @@ def same_noise(x: Motion) -> Motion:
     count is no multiple of 16."""
     frames = -(-x.shape[1] // 16) * 16
     one = torch.randn(1, frames, *x.shape[2:], generator=torch.Generator().manual_seed(0))
-    return one[:, : x.shape[1]].to(x.device).expand_as(x)
+    return slow(one)[:, : x.shape[1]].to(x.device).expand_as(x)
+
+
+def slow(noise: Motion) -> Motion:
+    """White noise as noise that changes from frame to frame as slowly as what is left out, of deviation 1 too: what a
+    look leaves of it does not make a hand tremble."""
+    frames = [noise[:, 0]]
+    for fresh in noise[:, 1:].unbind(1):
+        frames.append(CORRELATION * frames[-1] + math.sqrt(1 - CORRELATION**2) * fresh)
+    return torch.stack(frames, 1)
