@@ -44,7 +44,8 @@ def encode_all(
 
 
 def movement_scores(encoded: Encoded) -> list[Score]:
-    """Landmark error in % of hand size with 1 ... Q codebooks; fingertips, lost landmarks and movement with all."""
+    """Landmark error in % of hand size with 1 ... Q codebooks; movement with one and with all, fingertips and lost
+    landmarks with all."""
     scores = []
     for level in encoded.levels():
         after = encoded.tokenizer.detokenize(encoded.tokens, level, encoded.steps)
@@ -58,22 +59,24 @@ def movement_scores(encoded: Encoded) -> list[Score]:
             )
             scores.append(encoded.score("landmarks lost", [e.missing for e in errors], "%", False, which, 100.0))
             scores += _liveliness(encoded, after, which)
+        elif level == 1:
+            scores += _liveliness(encoded, after, which, ", 1 codebook")
     return scores
 
 
-def _liveliness(encoded: Encoded, after: Sequence[np.ndarray], which: str) -> list[Score]:
+def _liveliness(encoded: Encoded, after: Sequence[np.ndarray], which: str, note: str = "") -> list[Score]:
     """Trembling beside that of the recordings, and the distance of the distributions of movement; nothing where no
     recording has three frames."""
     pairs = [(r, a) for r, a in zip(encoded.recordings, after, strict=True) if len(r) >= 3]
     trembling = [jitter(r.landmarks, a, r.frame_numbers) for r, a in pairs]
     if not sum(ratio.denominator for ratio in trembling):
         return []
-    scores = [encoded.score("jitter", trembling, "of the recording's", False, which)]
+    scores = [encoded.score(f"jitter{note}", trembling, "of the recording's", False, which)]
     motion = [paired_motion(r.landmarks, a, hand_size(r.landmarks), r.frame_numbers) for r, a in pairs]
     before, decoded = (torch.cat(parts) for parts in zip(*motion, strict=True))
     if len(before) >= LEAST:
         interval = with_interval(frechet_distance, 100 * before, 100 * decoded)
-        scores.append(encoded.of_all("FD-motion", interval, "(% of hand)^2", False, which))
+        scores.append(encoded.of_all(f"FD-motion{note}", interval, "(% of hand)^2", False, which))
     return scores
 
 

@@ -39,7 +39,7 @@ def sign_continuous() -> LandmarkConfig:
 
 
 def sign_rvq_flow() -> LandmarkConfig:
-    """`sign-rvq-ctc` with a flow that draws what its decoder leaves out: as smooth and as rough as real movement."""
+    """`sign-rvq-ctc` with a flow that draws what its decoder leaves out."""
     return _tokenizer(sign_rvq_ctc(), "sign-rvq-flow", decoder=DecoderConfig(flow=MotionFlowConfig()))
 
 

@@ -51,6 +51,10 @@ class Identity(Continuous):
         """What stands for h, as a tokenizer gives it out: itself."""
         return h
 
+    def some(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
+        """All of it: there is no rougher z."""
+        return h
+
 
 class LayerNorm(Continuous):
     """z = (h - mean) / deviation over each vector, so that noise of one size matters the same everywhere (DiTo, Chen et

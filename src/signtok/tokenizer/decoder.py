@@ -41,11 +41,8 @@ class LandmarkDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b t d"], mask: Mask = None) -> tuple[Tensor, Tensor | None]:
         return self.stem(self.blocks(z, mask), mask)
 
-    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
-        x, presence = self(z, batch.mask)
-        return self.loss_of(x, presence, batch)
-
-    def loss_of(self, x: Tensor, presence: Tensor | None, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+    def loss(self, x: Tensor, presence: Tensor | None, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+        """Of what it gave, or what was made of it since."""
         frames = batch.mask.sum()
         seen = (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
         error = F.smooth_l1_loss(x.float(), batch.x, beta=self.config.beta, reduction="none")
@@ -58,16 +55,3 @@ class LandmarkDecoder(nn.Module):
             loss = loss + self.config.presence_weight * logs["presence"]
             logs["presence"] = logs["presence"].detach()
         return loss, logs
-
-    def reconstruct(
-        self, z: Float[Tensor, "b t d"], mask: Mask = None, steps: int | None = None, noise: Tensor | None = None
-    ) -> Reconstruction:
-        """Raises ValueError for steps: it does not sample."""
-        if steps is not None:
-            raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
-        x, presence = self(z, mask)
-        return self.as_reconstruction(x, presence)
-
-    def as_reconstruction(self, x: Tensor, presence: Tensor | None) -> Reconstruction:
-        present = x[..., 0] == x[..., 0] if presence is None else presence > 0
-        return Reconstruction(x.float(), present)

@@ -4,14 +4,14 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from signtok.config import DecoderConfig, NoBottleneck, ResidualVQConfig, TokenizerConfig
+from signtok.config import NoBottleneck, ResidualVQConfig, TokenizerConfig
 from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 from signtok.tokenizer.encoder import Encoder
 from signtok.tokenizer.heads import CTCHead
-from signtok.tokenizer.motion_flow import MotionFlow, slow
+from signtok.tokenizer.motion_flow import MotionFlow, seeded_noise
 from signtok.tokenizer.rvq import ResidualVQ
 
 
@@ -21,12 +21,6 @@ def build_bottleneck(config: NoBottleneck | ResidualVQConfig) -> Identity | Resi
             return Identity()
         case ResidualVQConfig():
             return ResidualVQ(config)
-
-
-def build_decoder(config: DecoderConfig) -> LandmarkDecoder | MotionFlow:
-    if config.flow is None:
-        return LandmarkDecoder(config, LANDMARKS)
-    return MotionFlow(config, config.flow, LANDMARKS)
 
 
 def windows(frames: int, window: int, margin: int) -> list[tuple[slice, slice]]:
@@ -53,13 +47,22 @@ class TokenizerModel(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder, LANDMARKS)
         self.bottleneck = build_bottleneck(config.bottleneck)
-        self.decoder = build_decoder(config.decoder)
+        self.decoder = LandmarkDecoder(config.decoder, LANDMARKS)
         self.head = CTCHead(config.head) if config.ctc_weight > 0 else None
+        drawing = config.decoder.flow
+        self.flow = MotionFlow(drawing, config.decoder.blocks.dim) if drawing else None
 
     def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
-        """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged."""
+        """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged. A flow learns beside them, and nothing
+        from it; in evaluation the error is that of what it draws."""
         latent = self.bottleneck(self.encoder(batch.x, batch.present, batch.mask), batch.mask)
-        loss, logs = self.decoder.loss(latent.z, batch)
+        x, presence = self.decoder(latent.z, batch.mask)
+        if self.flow is not None and not self.training:
+            x = self.flow.drawn(latent.z, x.float(), batch.mask)
+        loss, logs = self.decoder.loss(x, presence, batch)
+        if self.flow is not None and self.training:
+            more, found = self.flow.loss(*self._as_in_use(batch), batch)
+            loss, logs = loss + more, logs | found
         loss = loss + self.config.commitment_weight * latent.loss
         logs |= latent.logs
         if self.head is not None:
@@ -67,6 +70,20 @@ class TokenizerModel(nn.Module):
             loss = loss + self.config.ctc_weight * ctc
             logs["ctc"] = ctc.detach()
         return loss, logs | {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def _as_in_use(self, batch: LandmarkBatch) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t k 2"]]:
+        """The codes' vectors and the decoder's landmarks of hands that nothing is taken from, in a training step too,
+        by as many codebooks as a batch may have."""
+        modules = (self.encoder, self.bottleneck, self.decoder)
+        for module in modules:
+            module.eval()
+        h = self.encoder(batch.x * batch.present.unsqueeze(-1), batch.present, batch.mask)
+        z = self.bottleneck.some(h, batch.mask)
+        x, _ = self.decoder(z, batch.mask)
+        for module in modules:
+            module.train()
+        return z, x.float()
 
     def _look(self, x: Tensor, present: Tensor) -> Float[Tensor, "t d"]:
         parts = [
@@ -95,12 +112,23 @@ class TokenizerModel(nn.Module):
         """
         assert not self.training, "decode in evaluation mode: model.eval()"
         cuts = windows(len(z), self.config.window, self.config.margin)
-        noise = slow(torch.randn(1, len(z), LANDMARKS, 2, generator=torch.Generator().manual_seed(seed))).to(z.device)
-        parts = [(self.decoder.reconstruct(z[None, look], None, steps, noise[:, look]), keep) for look, keep in cuts]
+        noise = None if self.flow is None else seeded_noise(len(z), seed).to(z.device)
+        parts = [(self._decode(z[None], look, steps, noise), keep) for look, keep in cuts]
         return Reconstruction(
             torch.cat([part.x[0, keep] for part, keep in parts]),
             torch.cat([part.present[0, keep] for part, keep in parts]),
         )
+
+    def _decode(
+        self, z: Float[Tensor, "1 t d"], look: slice, steps: int | None, noise: Float[Tensor, "1 t k 2"] | None
+    ) -> Reconstruction:
+        x, presence = self.decoder(z[:, look])
+        x = x.float()
+        if self.flow is not None and noise is not None:
+            x = self.flow.drawn(z[:, look], x, None, steps, noise[:, look])
+        elif steps is not None:
+            raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
+        return Reconstruction(x, x[..., 0] == x[..., 0] if presence is None else presence > 0)
 
     def from_ids(self, ids: Int[Tensor, "t q"]) -> Float[Tensor, "t d"]:
         """Latents of token ids; the first q codebooks may be given alone. Raises ValueError for a continuous latent."""

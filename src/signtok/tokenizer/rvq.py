@@ -88,6 +88,12 @@ class ResidualVQ(nn.Module):
             return nearest_ids(rows, index, self.scorers()).view(*mask.shape, self.config.codebooks)
 
     @torch.no_grad()
+    def some(self, h: Float[Tensor, "b *grid d"], mask: Bool[Tensor, " b *grid"]) -> Float[Tensor, "b *grid d"]:
+        """z by as many codebooks as a batch may have in training; nothing is learnt."""
+        ids = self.encode(h, mask)[..., : self._draw_levels(h.device)]
+        return self.from_ids(ids) * mask.unsqueeze(-1)
+
+    @torch.no_grad()
     def from_ids(self, ids: Int[Tensor, "b *grid q"]) -> Float[Tensor, "b *grid d"]:
         """The sum of codes of the first q codebooks. Raises ValueError for ids that no codebook has."""
         levels, most = ids.shape[-1], self.config.codebooks
