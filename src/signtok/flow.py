@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MOST_STEPS = 1000
-"""As many as diffusion was first trained with; more only take longer."""
+from signtok.config.base import MOST_STEPS
 
 Predicts = Literal["data", "noise", "velocity"]
 Batch = Float[Tensor, "b *d"]

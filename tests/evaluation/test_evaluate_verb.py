@@ -125,7 +125,7 @@ def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_pat
         assert (ended.code, ended.err) == (0, "")
         found[steps] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
     assert found["0"]["value"] != found["10"]["value"]
-    assert "|decoded in 10 steps|mse" in found["10"]["signature"]
+    assert "|steps:10|seed:0|mse" in found["10"]["signature"]
     ended = run("evaluate", folder, "--steps", "11")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert "give 0 to that" in ended.err

@@ -51,6 +51,15 @@ def test_what_is_outside_does_not_count(hands, monkeypatch):
     assert {score.n for score in found.values()} == {3}
 
 
+def test_large_pictures_are_done_in_smaller_pieces(hands, monkeypatch):
+    """Their regions too: one more picture than fits at 200 pixels a side, here 16."""
+    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(module, "FULL", 16)
+    some = done(lambda _, picture: picture)
+    assert [len(before) for before, _ in some.pairs()] == [1] * COUNT  # 3 * (16 / 32)^2 is less than one
+    assert {score.n for score in hand_scores(some, hands)} == {3}
+
+
 def test_what_is_inside_counts_by_the_pixel(hands):
     regions = masks(hands)
     off = {0: 10, 2: 20, 4: 40, 6: 60}

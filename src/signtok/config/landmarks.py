@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from signtok.config.base import Amounts, Config, Settings
+from signtok.config.base import Amounts, Config, Settings, Steps
 from signtok.config.splits import Split
 
 
@@ -167,7 +167,7 @@ class MotionFlowConfig(Settings):
     changes: float = Field(default=3.0, ge=0)
     """Weight of the error of what changes from frame to frame, in that of the flow: a trembling hand looks wrong at
     errors that do not count where it is."""
-    steps: int = Field(default=1, ge=1)
+    steps: Steps = 1
     """Of decoding, where nobody asks for another number."""
     weight: float = Field(default=1.0, ge=0)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from signtok.config.base import Amounts, Config, Settings
+from signtok.config.base import Amounts, Config, Settings, Steps
 from signtok.config.bottlenecks import Codes, LayerNormConfig, PictureBottleneck
 from signtok.config.critic import CriticConfig
 from signtok.config.denoisers import TransformerConfig, UNetConfig
@@ -127,7 +127,7 @@ class FlowDecoder(Settings):
     this share of them once more, noised to any time, which teaches the network what pictures are made of: without, it
     learns to decode more slowly. None: each is looked at once, at any time, as in the papers."""
     spacing: Literal["even", "reversed_log"] = "reversed_log"
-    steps: int = Field(default=1, ge=1)
+    steps: Steps = 1
     """Of decoding, where nobody asks for another number."""
     perceptual: PerceptualConfig | None = PerceptualConfig()
     """Of what the first look at each picture takes it for."""

@@ -9,7 +9,7 @@ import torch
 from signtok.data.recording import Recording
 from signtok.evaluation.codes import CodeCounts
 from signtok.evaluation.distribution import frechet_distance, with_interval
-from signtok.evaluation.measured import Measured
+from signtok.evaluation.measured import Measured, decoded_in
 from signtok.evaluation.motion import LEAST, paired_motion
 from signtok.evaluation.reconstruction import hand_size, jitter, landmark_error
 from signtok.evaluation.score import Score
@@ -38,8 +38,7 @@ def encode_all(
     kept = list(recordings)
     if not kept:
         raise ValueError(f"{what}: no recordings to evaluate")
-    if steps is not None:
-        what = f"{what}|decoded in {steps} steps"
+    what += decoded_in(tokenizer, steps)
     return Encoded(tokenizer, what, kept, tokenizer.tokenize([recording.landmarks for recording in kept]), steps)
 
 

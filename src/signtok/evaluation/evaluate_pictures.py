@@ -40,8 +40,8 @@ from signtok.nn.efficientnet import load_efficientnet
 from signtok.nn.inception import load_inception
 from signtok.nn.perceptual import load_lpips
 
-CHUNK = 128
-"""Pictures of up to 200 pixels at once, fewer of larger ones."""
+CHUNK, FULL = 128, 200
+"""Pictures at once and the pixels of their sides; of larger ones fewer."""
 SEEN_BY_NETWORKS = 500
 """Pictures, evenly spaced, that networks compare: on a CPU they take some tens a second."""
 SEEN_BY_VGG = 200
@@ -64,12 +64,16 @@ class Reconstructed(Measured):
     labels: Int[np.ndarray, " n"]
     classes: Sequence[str]
 
+    @property
+    def chunk(self) -> int:
+        """Pictures at once."""
+        return min(CHUNK, max(1, CHUNK * FULL**2 // self.before.shape[1] ** 2))
+
     def pairs(self, rows: Sequence[int] | np.ndarray | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Before and after as float (b, 3, S, S) in [0, 1], in pieces."""
         chosen = np.arange(len(self.before)) if rows is None else np.asarray(rows)
-        chunk = min(CHUNK, max(1, CHUNK * 200**2 // self.before.shape[1] ** 2))
-        for start in range(0, len(chosen), chunk):
-            piece = chosen[start : start + chunk]
+        for start in range(0, len(chosen), self.chunk):
+            piece = chosen[start : start + self.chunk]
             yield to_unit(self.before[piece]), to_unit(self.after[piece])
 
     @cached_property
@@ -153,7 +157,7 @@ def hand_scores(done: Reconstructed, hands: PictureHands) -> list[Score]:
     regions = hand_regions([hands.hands[row] for row in rows], size, size)
 
     def each(metric: Callable[[Before, After, Mask], list[Ratio]]) -> list[Ratio]:
-        pieces = zip(done.pairs(rows), regions.split(CHUNK), strict=True)
+        pieces = zip(done.pairs(rows), regions.split(done.chunk), strict=True)
         return [ratio for (before, after), region in pieces for ratio in metric(before, after, region)]
 
     where = f"hand {THICKNESS} thick|landmarks {hands.source}|of {hands.known} of {len(hands.hands)} pictures"

@@ -10,6 +10,12 @@ from signtok.hub import Tokenizer
 from signtok.training.checkpoint import git_commit
 
 
+def decoded_in(tokenizer: Tokenizer, steps: int | None) -> str:
+    """For a signature: nothing of a tokenizer that does not sample. steps: None as it was trained."""
+    taken = tokenizer.steps if steps is None else steps
+    return "" if taken is None else f"|steps:{taken}|seed:0"
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """A tokenizer and what it was tried on: both stand in every score."""

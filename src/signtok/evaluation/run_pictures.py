@@ -22,6 +22,7 @@ from signtok.evaluation.evaluate_pictures import (
     pixel_scores,
     reconstruct_all,
 )
+from signtok.evaluation.measured import decoded_in
 from signtok.evaluation.score import Score
 from signtok.hub import PictureTokenizer
 
@@ -48,13 +49,12 @@ class Tested:
     def reconstructed(
         self, tokenizer: PictureTokenizer, refine: int | None = None, steps: int | None = None
     ) -> Reconstructed:
-        """refine, steps: in place of the tokenizer's own; the signature then tells them."""
+        """refine, steps: in place of the tokenizer's own; the signature tells them."""
         pictures, rows = self.pictures, self.rows
         what = f"{self.name}|{self.part}|{len(rows)} pictures|{pictures.pixels.shape[1]} px|{pictures.hash}"
         if refine is not None:
             what += f"|refined {refine} steps"
-        if steps is not None:
-            what += f"|decoded in {steps} steps"
+        what += decoded_in(tokenizer, steps)
         labels, classes = pictures.labels[rows], pictures.classes
         return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine, steps)
 

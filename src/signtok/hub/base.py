@@ -85,7 +85,13 @@ class Tokenizer(ModelHubMixin, ABC):
 
     @abstractmethod
     def identity(self) -> tuple[object, ...]:
-        """What changes tokens beside the weights, and no more: a setting that a later version adds must not."""
+        """What changes tokens, or what is made of them, beside the weights, and no more: a setting that a later version
+        adds must not."""
+
+    @property
+    def steps(self) -> int | None:
+        """In which it decodes where nobody asks for another number; None where it does not sample."""
+        return None
 
     @abstractmethod
     def info(self) -> Info: ...

@@ -140,8 +140,15 @@ class LandmarkTokenizer(Tokenizer):
 
     def identity(self) -> tuple[object, ...]:
         config = self.settings.tokenizer
+        flow = config.decoder.flow
         heads = config.encoder.blocks.heads, config.decoder.blocks.heads
-        return config.normalise, config.dominant, config.window, config.margin, *heads
+        drawing = (flow.spread, flow.blocks.heads) if flow else ()
+        return config.normalise, config.dominant, config.window, config.margin, *heads, *drawing
+
+    @property
+    def steps(self) -> int | None:
+        flow = self.settings.tokenizer.decoder.flow
+        return flow.steps if flow else None
 
     def info(self) -> Info:
         bits = self.codebooks * math.log2(self.codes) if self.codebooks else 16.0 * self.width

@@ -184,7 +184,13 @@ class PictureTokenizer(Tokenizer):
             parts += config.decoder.beta
         if isinstance(config.decoder, FlowDecoder):
             parts += [config.decoder.path, config.decoder.scale, config.decoder.predicts, config.decoder.shortcut]
+            parts += [config.decoder.spacing, config.decoder.net.head]
         return tuple(parts)
+
+    @property
+    def steps(self) -> int | None:
+        decoder = self.settings.tokenizer.decoder
+        return decoder.steps if isinstance(decoder, FlowDecoder) else None
 
     def info(self) -> Info:
         refine, bits = self.settings.tokenizer.refine, self.bits()

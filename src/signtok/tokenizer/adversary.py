@@ -54,7 +54,8 @@ class Adversary(nn.Module):
         fooled = F.softplus(-functional_call(self.critic, fixed, (fake, t)).float()).mean()
         (slope,) = torch.autograd.grad(self.config.weight * fooled, fake)
         count = len(fake) * PIXEL * fake.shape[2] * fake.shape[3]
-        most = self.config.most * 2 / count * (fake - real).detach().flatten(1).norm(dim=1)
+        error = (fake - real)[:, :PIXEL].detach()
+        most = self.config.most * 2 / count * error.flatten(1).norm(dim=1)
         length = slope[:, :PIXEL].flatten(1).norm(dim=1)
         return fooled, slope * (most / length.clamp(min=1e-12)).clamp(max=1)[:, None, None, None]
 
