@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,10 +107,13 @@ def test_the_next_writer_of_a_folder_clears_what_a_killed_one_left(tmp_path, mon
         assert [*tmp_path.iterdir()] == [folder]
 
 
-def test_a_file_that_cannot_be_written_is_refused_first(tmp_path):
+def test_a_file_that_cannot_be_written_is_refused_first(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     check_file(tmp_path / "new" / "file")
     with pytest.raises(ValueError, match="is a folder; name a file"):
         check_file(tmp_path)
     with pytest.raises(ValueError, match="file is a file; name a folder there"):
         check_file(tmp_path / "file" / "a" / "b.json")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(ValueError, match=f"nothing can be written in {tmp_path}; name another folder"):
+        check_file(tmp_path / "new" / "file")

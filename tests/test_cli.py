@@ -503,7 +503,7 @@ MISTAKES = {
     ),
     "pictures to encode": (
         ("encode", "{pictures}", "--out", "{out}/o.parquet", "--tokenizer", "{tok}"),
-        r"pictures: holds pictures, which a tokenizer or a recipe of pictures takes; give \.npz",
+        r"pictures: holds pictures, which a tokenizer \(--tokenizer hands\) or a recipe of pictures takes; give \.npz",
     ),
     "pictures to reconstruct": (
         ("reconstruct", "{pictures}/A/1.png", "--out", "{out}/o.png", "--tokenizer", "{tok}"),
@@ -587,3 +587,40 @@ def test_as_a_program_too_it_is_one_line(tmp_path):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("signtok: ")
+
+
+@pytest.mark.parametrize("error", [MemoryError("no 763 MiB"), RuntimeError("[enforce fail at alloc_cpu.cpp:127] no")])
+def test_too_little_memory_is_one_line(run, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("signtok.convert.encode_file", fail)
+    ended = run("encode", "x", "--out", "x.parquet")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "not enough memory" in ended.err
+
+
+def test_other_errors_of_torch_are_not_hidden(run, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("shapes")
+
+    monkeypatch.setattr("signtok.convert.encode_file", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run("encode", "x", "--out", "x.parquet")
+
+
+def test_what_a_terminal_cannot_show_is_no_error(tmp_path):
+    code = "import sys; from signtok.cli import main; main(['info', 'fingerspelling'])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii:strict"}, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert rb"\u" in ended.stdout
+
+
+def test_a_folder_of_that_name_does_not_hide_a_packaged_tokenizer(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fingerspelling").mkdir()
+    assert run("info", "fingerspelling").code == 0
+    (tmp_path / "fingerspelling" / "config.json").write_text("{}")
+    assert run("info", "fingerspelling").code == 2

@@ -285,6 +285,8 @@ def test_start_from_weights_that_are_there(shelf, run, tmp_path):
         (("reconstruct", "set", "--out", "x.png", "--limit", 0), "show at least one picture"),
         (("decode", "tokens.parquet", "--out", "set"), "exists; name a new folder"),
         (("decode", "tokens.parquet", "--out", "x.npz"), "name a folder for the pictures"),
+        (("decode", "tokens.parquet", "--out", "link"), "link is a link or a mounted disk: name a new folder in it"),
+        (("encode", "set", "--out", "t.parquet", "--refine", -1), "refine -1: give 0 or more steps"),
         (("evaluate", "--data", "set", "--only", "letters_webcam"), "--only names sources of landmarks"),
         (("evaluate", "--data", "nowhere"), "no such folder"),
     ],
@@ -292,6 +294,8 @@ def test_start_from_weights_that_are_there(shelf, run, tmp_path):
 def test_what_cannot_be_done(shelf, run, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "set").symlink_to(shelf / "set")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
     np.savez("hand.npz", landmarks=np.zeros((2, 42, 2), np.float32))
     with TokenWriter("landmarks.parquet", "signs", "0" * 12, 4, 8):
         pass

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Annotated, Literal
@@ -121,6 +122,7 @@ def decode(
     """A token file back to recordings or pictures.
 
     Example: signtok decode tokens.parquet --out decoded.npz
+             signtok decode tokens.parquet --out decoded/ --tokenizer hands
 
     Args:
         tokens: a token file of the same tokenizer.
@@ -243,6 +245,7 @@ DESCRIPTION = """Learned tokenizers for signing hands: recordings to tokens and 
 
 Start with:  signtok info fingerspelling
              signtok reconstruct recordings.npz --out before-after.html
+             signtok reconstruct pictures/ --tokenizer hands --out before-after.png
 
 Also: signtok data inspect | compose | generate | pack
       signtok study make | serve | report
@@ -269,6 +272,9 @@ def warnings_at_the_end() -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """One line and exit code 2 for whatever a person can mend."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name or an arrow that a terminal cannot show is no error
+            stream.reconfigure(errors="backslashreplace")
     try:
         with warnings_at_the_end():
             if arguments and arguments[0] in SUB_APPS:
@@ -280,6 +286,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):  # torch's own want of memory
+            raise
+        print("signtok: not enough memory: is a file damaged, or a size in a config too large?", file=sys.stderr)
+        sys.exit(2)
     except (ValueError, OSError) as error:
         line = " ".join(str(error).split())
         print(f"signtok: {line}", file=sys.stderr)

@@ -44,6 +44,7 @@ def encode_pictures(
     lost: list[str] = []
     if tokenizer.codes and bits == 32:
         raise ValueError(f"--bits 32: {tokenizer.name} has ids, which are whole numbers; leave it out")
+    tokenizer.check_choices(tokenizer.settings.tokenizer.refine if refine is None else refine, fit)
     kind = LatentKind(tokenizer.shape[-1], tokenizer.codes, bits)
     with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, kind) as writer:
         for _, row in each_picture(
@@ -93,8 +94,10 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
     rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists; name a new folder for the pictures")
-    if out.suffix:
+    if out.suffix.lower() in (*SUFFIXES, ".parquet", ".npz", ".gif", ".mp4", ".html"):
         raise ValueError(f"{out}: name a folder for the pictures")
+    if out.is_symlink() or out.is_mount():
+        raise ValueError(f"{out} is a link or a mounted disk: name a new folder in it, {out / 'pictures'}")
     with atomic_folder(out) as folder:
         targets: set[Path] = set()
         for row in tqdm(rows, desc="decode", unit=" pictures", disable=None):

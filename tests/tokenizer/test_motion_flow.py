@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from signtok import flow
+from signtok.hub import LandmarkTokenizer
 from signtok.recipes.pose import sign_rvq_ctc, sign_rvq_flow
-from signtok.tokenizer.motion_flow import CORRELATION, PATH, slow
+from signtok.tokenizer.model import TokenizerModel, windows
+from signtok.tokenizer.motion_flow import CORRELATION, PATH, seeded_noise, slow
 from tiny import make_batch, right_hand, seeded_model, seeded_tokenizer, shrink, without_corruption
 
 FLOW = shrink(sign_rvq_flow())
@@ -14,7 +16,6 @@ FLOW = shrink(sign_rvq_flow())
 
 def test_steps_and_seeds():
     tok = seeded_tokenizer(FLOW)
-    torch.nn.init.normal_(tok.model.flow.leave.weight)
     ids = tok.tokenize([right_hand(30).landmarks])
     one, again, other = (tok.detokenize(ids, seed=seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
@@ -36,7 +37,7 @@ def test_no_steps_give_the_plain_decoders_mean():
 
 @pytest.mark.parametrize("steps", [1, 3, 10])
 def test_a_flow_that_has_learnt_nothing_adds_nothing(steps):
-    tok = seeded_tokenizer(FLOW)
+    tok = LandmarkTokenizer(TokenizerModel(FLOW.tokenizer), FLOW)
     ids = tok.tokenize([right_hand(30).landmarks])
     plain, drawn = tok.detokenize(ids, steps=0)[0], tok.detokenize(ids, steps=steps, seed=3)[0]
     np.testing.assert_allclose(drawn, plain, atol=1e-6)
@@ -61,7 +62,6 @@ def test_codes_do_not_learn_from_the_flow():
         decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
         config = without_corruption(FLOW.tokenizer).model_copy(update={"decoder": decoder})
         model, batch = seeded_model(config), make_batch(config)
-        torch.nn.init.normal_(model.flow.leave.weight)
         torch.manual_seed(3)
         loss, _ = model.loss(batch)
         loss.backward()
@@ -157,3 +157,37 @@ def test_looks_at_noise_alone(alone):
     decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
     model = seeded_model(FLOW.tokenizer.model_copy(update={"decoder": decoder}))
     assert bool((model.flow.times(100) == 1).all()) == bool(alone)
+
+
+def test_a_frame_has_the_same_noise_in_every_window(monkeypatch):
+    """And in recordings that are longer."""
+    model = seeded_model(FLOW.tokenizer).eval()
+    seen, drawn = [], model.flow.drawn
+    monkeypatch.setattr(model.flow, "drawn", lambda *args: seen.append(args[4]) or drawn(*args))
+    model.decode(torch.randn(150, 16), seed=3)
+    assert len(seen) > 2
+    cuts = windows(150, FLOW.tokenizer.window, FLOW.tokenizer.margin)
+    for (look, _), noise in zip(cuts, seen, strict=True):
+        torch.testing.assert_close(noise, seeded_noise(150, 3)[:, look], atol=0, rtol=0)
+    torch.testing.assert_close(seeded_noise(30, 3), seeded_noise(150, 3)[:, :30], atol=0, rtol=0)
+
+
+def test_changes_are_of_landmarks_seen_in_both_frames():
+    """Seen in every other frame, nothing changes that could be learnt from."""
+    model, batch = seeded_model(FLOW.tokenizer), make_batch(FLOW.tokenizer)
+    gaps = batch.present & (torch.arange(batch.x.shape[1]) % 2 == 0)[:, None]
+    first = torch.zeros_like(batch.x)
+    some = type(batch)(**{**vars(batch), "x": batch.x * gaps[..., None], "present": gaps})
+    _, logs = model.flow.loss(first.flatten(2)[..., :16], first, some)
+    assert float(logs["changes"]) == 0
+    assert float(logs["score"]) > 0
+
+
+def test_validation_draws_as_decoding_with_seed_0_does():
+    model, batch = seeded_model(FLOW.tokenizer).eval(), make_batch(FLOW.tokenizer)
+    row = batch.rows(0, 1)
+    z = model.bottleneck(model.encoder(row.x, row.present, row.mask), row.mask).z
+    found = model.decode(z[0]).x
+    wanted = model.flow.drawn(z, model.decoder(z, row.mask)[0].float(), row.mask)[0]
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
+    assert (found - model.decode(z[0], steps=0).x).abs().max() > 1e-3

@@ -1,5 +1,10 @@
 """Files of a run: whole or not at all, and refused in one line where they are not its own."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -87,10 +92,31 @@ def test_unwritable_run_folder_is_one_line(tmp_path):
 
 
 def test_leftover_of_a_killed_write_is_removed(tmp_path):
+    """And nothing else: not what another run, below it or of a process that still runs, is writing."""
     (tmp_path / "state").mkdir()
-    (tmp_path / "state/.last.123.safetensors").write_bytes(b"half")
+    (tmp_path / "other").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, theirs = (f".last.{platform.node()}.{process}.safetensors" for process in (dead.pid, os.getppid()))
+    foreign = [tmp_path / ".mine.safetensors", tmp_path / "other" / left, tmp_path / "state" / theirs]
+    for path in (tmp_path / "state" / left, *foreign):
+        path.write_bytes(b"half")
     run_tiny(tmp_path, make_config(3))
-    assert [path.name for path in (tmp_path / "state").iterdir()] == ["last.safetensors"]
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == [theirs, "last.safetensors"]
+    assert all(path.exists() for path in foreign)
+
+
+@pytest.mark.parametrize(("spoil", "message"), [(float("nan"), "bias has NaN"), (None, "another model")])
+def test_weights_that_are_none_are_refused(tmp_path, spoil, message):
+    model = nn.Linear(3, 3)
+    if spoil is None:
+        spoiled = {name: tensor.detach().to(torch.int8) for name, tensor in model.state_dict().items()}
+    else:
+        spoiled = {**model.state_dict(), "bias": torch.full((3,), spoil)}
+    header = {"format": checkpoint.MODEL_FORMAT, "version": checkpoint.VERSION}
+    checkpoint.save_tensors(tmp_path / "m.safetensors", spoiled, header)
+    with pytest.raises(ValueError, match=message):
+        checkpoint.load_model_weights(tmp_path / "m.safetensors", model)
 
 
 def test_tied_weights_are_kept(tmp_path):

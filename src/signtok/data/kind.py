@@ -11,7 +11,7 @@ from signtok.data.picture import SUFFIXES
 
 Kind = Literal["pictures", "recordings of landmarks", "tokens"]
 TAKEN_BY: dict[Kind, str] = {
-    "pictures": "a tokenizer or a recipe of pictures",
+    "pictures": "a tokenizer (--tokenizer hands) or a recipe of pictures",
     "recordings of landmarks": "a tokenizer or a recipe of landmarks",
     "tokens": "`signtok decode`",
 }

@@ -20,11 +20,14 @@ def packaged() -> list[str]:
 
 
 def find_folder(name: str | Path) -> Path:
-    """Of a packaged tokenizer, or the folder itself. Raises ValueError naming the packaged ones for anything else."""
-    folder = Path(name)
-    if folder.is_dir():
+    """Of a packaged tokenizer, or the folder itself. Raises ValueError naming the packaged ones for anything else.
+
+    A folder of pictures that is called as a packaged one does not hide it.
+    """
+    folder, known = Path(name), str(name) in packaged()
+    if folder.is_dir() and ((folder / "config.json").exists() or not known):
         return folder
-    if str(name) not in packaged():
+    if not known:
         raise ValueError(
             f"no tokenizer {str(name)!r}: give a folder with config.json and model.safetensors, "
             f"or one of: {', '.join(packaged())}"

@@ -59,12 +59,7 @@ class PictureTokenizer(Tokenizer):
         for fit=False where there is no grid.
         """
         steps = self.settings.tokenizer.refine if refine is None else refine
-        if steps < 0:
-            raise ValueError(f"refine={steps}: give 0 or more steps")
-        if steps and self.codebooks:
-            raise ValueError("this tokenizer has codes, which cannot be improved step by step: encode with refine=0")
-        if not fit and len(self.shape) == 1:
-            raise ValueError(f"{self.name} knows {self.size} x {self.size} pixels alone; leave fit=False out")
+        self.check_choices(steps, fit)
 
         def encode(picture: np.ndarray, what: str) -> PictureTokens:
             picture = check_picture(picture, what)
@@ -76,6 +71,19 @@ class PictureTokenizer(Tokenizer):
             return PictureTokens(tokens[0].cpu().numpy(), PicturePlacement(picture.shape[0], picture.shape[1], fit))
 
         return self.each(encode, "picture", as_list(pictures, 3))
+
+    def check_choices(self, refine: int, fit: bool) -> None:
+        """Raises ValueError for what `tokenize` cannot do, before any picture is read."""
+        if refine < 0:
+            raise ValueError(f"refine {refine}: give 0 or more steps")
+        if refine and self.codebooks:
+            raise ValueError(f"{self.name} has codes, which cannot be improved step by step: refine 0")
+        if refine and self.samples:
+            raise ValueError(f"{self.name} has a decoder that samples, for which no latent is the best: refine 0")
+        if not fit and len(self.shape) == 1:
+            raise ValueError(
+                f"{self.name} knows {self.size} x {self.size} pixels alone: pictures cannot keep a size of their own"
+            )
 
     def detokenize(
         self, tokens: Arrays, steps: SupportsIndex | None = None, seed: SupportsIndex = 0
@@ -186,6 +194,10 @@ class PictureTokenizer(Tokenizer):
             parts += [config.decoder.path, config.decoder.scale, config.decoder.predicts, config.decoder.shortcut]
             parts += [config.decoder.spacing, config.decoder.net.head]
         return tuple(parts)
+
+    @property
+    def samples(self) -> bool:
+        return isinstance(self.settings.tokenizer.decoder, FlowDecoder | LatentDiffusionDecoder)
 
     @property
     def steps(self) -> int | None:

@@ -14,6 +14,8 @@ from signtok.atomic import atomic_path, remove_abandoned
 from signtok.data.kind import not_what_was_asked
 
 ROWS_PER_GROUP = 512
+NUMBERS_PER_GROUP = 2**22
+"""Of long rows fewer: a group is in memory at once."""
 MADE_BY = "a token file, which `signtok encode` makes"
 Row = TypeVar("Row")
 CALLED = {"signtok-tokens": "token file of landmarks", "signtok-latents": "token file of pictures"}
@@ -56,6 +58,7 @@ class RowWriter(Generic[Row]):
     ) -> None:
         self.path, self._schema, self._to_batch = path, schema, to_batch
         self._rows: list[Row] = []
+        self._numbers = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> "RowWriter[Row]":
@@ -68,16 +71,21 @@ class RowWriter(Generic[Row]):
         """Raises ValueError, naming the row, where it does not fit the file."""
         raise NotImplementedError
 
+    def size(self, row: Row) -> int:
+        """How many numbers it holds."""
+        raise NotImplementedError
+
     def write(self, row: Row) -> None:
         """Raises ValueError for a row that does not fit; then no file is left."""
         self.check(row)
         self._rows.append(row)
-        if len(self._rows) == ROWS_PER_GROUP:
+        self._numbers += self.size(row)
+        if len(self._rows) == ROWS_PER_GROUP or self._numbers >= NUMBERS_PER_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         self._file.write_batch(self._to_batch(self._rows, self._schema))
-        self._rows = []
+        self._rows, self._numbers = [], 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -131,8 +139,9 @@ def check_columns(file: pq.ParquetFile, path: Path, schema: pa.Schema) -> None:
 def row_groups(file: pq.ParquetFile, path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The columns of the schema, group by group. Raises ValueError for a damaged file."""
     try:
-        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=schema.names):
-            yield batch.cast(schema)
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(ROWS_PER_GROUP, row_groups=[group], columns=schema.names):
+                yield batch.cast(schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(
             f"{path.name}: damaged token file ({first_line(error)}); encode the recordings again"

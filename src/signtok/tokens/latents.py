@@ -41,18 +41,22 @@ class LatentKind:
         """Raises ValueError, naming the row."""
         tokens, kind = row.latent, "iu" if self.codes else "f"
         right = tokens.ndim == 3 and tokens.size and tokens.shape[2] == self.numbers and tokens.dtype.kind in kind
-        if not right or not np.isfinite(tokens).all():
-            what = "ids" if self.codes else "finite numbers"
+        if not right:
+            what = "ids" if self.codes else "numbers"
             raise ValueError(
                 f"tokens of {row.name!r}: expected {self.numbers} {what} a place, got {tokens.dtype} {tokens.shape}"
             )
+        if not np.isfinite(tokens).all():
+            raise ValueError(f"tokens of {row.name!r}: NaN or infinite numbers; is the tokenizer damaged?")
         if self.codes and not 0 <= tokens.min() <= tokens.max() < self.codes:
             found = f"{tokens.min()} to {tokens.max()}"
             raise ValueError(f"tokens of {row.name!r}: ids from {found}, expected 0 to {self.codes - 1}")
         if not self.codes and np.abs(tokens).max() > np.finfo(np.dtype(f"f{self.bits // 8}")).max:
             raise ValueError(f"tokens of {row.name!r}: too large for float16; write them with --bits 32")
         if not 1 <= min(row.height, row.width) <= max(row.height, row.width) <= LONGEST:
-            raise ValueError(f"tokens of {row.name!r}: a picture of {row.height} x {row.width} pixels")
+            raise ValueError(
+                f"tokens of {row.name!r}: a picture of {row.height} x {row.width} pixels; a side has 1 to {LONGEST:,}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +94,9 @@ class LatentWriter(RowWriter[PictureLatent]):
 
     def check(self, row: PictureLatent) -> None:
         self.kind.check(row)
+
+    def size(self, row: PictureLatent) -> int:
+        return row.latent.size
 
 
 def _to_batch(rows: list[PictureLatent], schema: pa.Schema) -> pa.RecordBatch:

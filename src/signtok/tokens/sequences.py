@@ -117,6 +117,9 @@ class TokenWriter(RowWriter[TokenSequence]):
     def check(self, row: TokenSequence) -> None:
         check_sequence(row, self.codebooks, self.codes)
 
+    def size(self, row: TokenSequence) -> int:
+        return row.ids.size
+
 
 def check_sequence(sequence: TokenSequence, codebooks: int, codes: int) -> None:
     """Raises ValueError, naming the recording, where the fields do not fit each other or the tokenizer."""

@@ -49,12 +49,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
-def remove_parts(folder: Path) -> None:
-    """Removes what a process that was killed while it wrote has left."""
-    for part in folder.rglob(".*.safetensors"):
-        part.unlink()
-
-
 def cannot_write(path: Path, error: OSError) -> ValueError:
     """The one line for a full disk, a folder without the right to write, and their like."""
     return ValueError(f"cannot write {path} ({error.strerror}): make room or choose another run folder")
@@ -98,7 +92,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
     """Like load_state_dict, but where `path` holds another model's weights: one ValueError that names the first."""
     own = model.state_dict()
     wrong = own.keys() ^ weights.keys()
-    wrong |= {name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape}
+    both = own.keys() & weights.keys()
+    wrong |= {name for name in both if own[name].shape != weights[name].shape}
+    wrong |= {name for name in both if own[name].is_floating_point() != weights[name].is_floating_point()}
     if wrong:
         raise ValueError(
             f"{path} holds another model ({len(wrong)} tensors differ, first {min(wrong)}): check the config"
@@ -117,7 +113,11 @@ def load_model_weights(path: Path, model: nn.Module) -> None:
 
     Raises ValueError for a file that is missing, damaged, or another model's.
     """
-    load_weights(model, read_tensors(path, MODEL_FORMAT).tensors, path)
+    tensors = read_tensors(path, MODEL_FORMAT).tensors
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"{path}: {name} has NaN or infinite numbers: train again, or copy it anew")
+    load_weights(model, tensors, path)
 
 
 def write_config(folder: Path, config: Config) -> None:

@@ -19,6 +19,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
+from signtok.atomic import remove_abandoned
 from signtok.config import Config
 from signtok.data.batch import Batch, Batches
 from signtok.training import checkpoint
@@ -134,7 +135,8 @@ class Training:
         self.max_seconds = None if train.max_minutes is None else 60 * train.max_minutes
         self.progress = Progress(self.config.name, position.step, train.max_steps, self.max_seconds, main)
         if main:
-            checkpoint.remove_parts(self.run)
+            for path in (self.state_path, self.model_path, self.run / "config.json"):
+                remove_abandoned(path)
             if not resumes:
                 checkpoint.write_config(self.run, self.config)
             self.log = RunLog(self.run, position.step, position.metrics_length)
