@@ -1,25 +1,29 @@
-"""How fast is a step of epsilon-VAE's U-Net, beside the one of diffusers, and how much more does one step of decoding
-cost than a deterministic decoder?
+"""How fast is a training step of epsilon-VAE, beside the same with the U-Net of diffusers, and how much more does one
+step of decoding cost than a deterministic decoder?
 
-    python bench/picture_flow.py --size 64
+    python bench/picture_flow.py
 
-Forward and backward, velocity loss alone, in turns, medians. The U-Net of diffusers has our levels, blocks and
-attention, and pictures are cut into the same squares for both.
+A step is that of the recipe: encoder, decoder, LPIPS and critic, forward and backward. The U-Net of diffusers has our
+levels, blocks and attention, and pictures are cut into the same squares for both. Untrained weights, but for the
+packaged pair. In turns, medians.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
 
-from signtok.config import TrainConfig, UNetConfig
-from signtok.nn.unet import UNet
+from signtok.config import FlowDecoder, PictureConfig, TrainConfig, UNetConfig
+from signtok.data.batch import PictureBatch
+from signtok.hub import PictureTokenizer, load
 from signtok.recipes import grid
 from signtok.tokenizer.picture_model import PictureModel
+from signtok.training.fit import Objective
 from signtok.training.optim import uses_bf16
 
 
@@ -43,51 +47,81 @@ def theirs(config: UNetConfig, inputs: int, size: int) -> torch.nn.Module:
     )
 
 
-def step_of(
-    net: Callable[[Tensor, Tensor], Tensor], model: torch.nn.Module, x: Tensor, bf16: bool
-) -> Callable[[], None]:
-    t, target = torch.rand(len(x)), torch.rand(len(x), 3, *x.shape[2:])
+class Theirs(nn.Module):
+    """In the place of ours."""
+
+    def __init__(self, config: UNetConfig, inputs: int, size: int) -> None:
+        super().__init__()
+        self.patch, self.net = config.patch, theirs(config, inputs, size)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        said = self.net(F.pixel_unshuffle(x, self.patch), 1000 * t).sample
+        return F.pixel_shuffle(said, self.patch)
+
+
+def step_of(model: PictureModel, x: Tensor, bf16: bool) -> Callable[[], None]:
+    objective = Objective(model, bf16).train()
+    batch = PictureBatch(x=x, label=torch.zeros(len(x), dtype=torch.long))
 
     def step() -> None:
+        torch.manual_seed(0)  # the same times, parts and penalties for all
         model.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            said = net(x, t)
-        F.mse_loss(said.float(), target).backward()
+        objective(batch)[0].backward()
 
     return step
 
 
 def training(size: int, batch: int) -> dict[str, Callable[[], None]]:
-    config = grid.eps_vae().tokenizer.decoder.net
+    config = with_size(grid.eps_vae(), size).tokenizer
+    assert isinstance(config.decoder, FlowDecoder)
+    assert isinstance(config.decoder.net, UNetConfig)
+    ours, peer = PictureModel(config), PictureModel(config)
+    inputs = 3 + peer.decoder.condition(torch.zeros(1, 1, 1, config.latent)).shape[1]
+    peer.decoder.net = Theirs(config.decoder.net, inputs, size)
+    print(f"parameters of the U-Net: ours {count(ours.decoder.net):,}, diffusers {count(peer.decoder.net):,}")
     bf16 = uses_bf16(TrainConfig(), torch.device("cpu"))
-    x = torch.randn(batch, 7, size, size)
-    ours, peer = UNet(config, 7), theirs(config, 7, size)
-    print(f"parameters: ours {count(ours):,}, diffusers {count(peer):,}")
-
-    def by_peer(x: Tensor, t: Tensor) -> Tensor:
-        squares = F.pixel_unshuffle(x, config.patch)
-        return F.pixel_shuffle(peer(squares, 1000 * t).sample, config.patch)
-
-    return {
-        "a training step of diffusers' U-Net, float32": step_of(by_peer, peer, x, False),
-        "a training step of diffusers' U-Net, autocast": step_of(by_peer, peer, x, bf16),
-        "a training step of ours, as we train": step_of(ours, ours, x, bf16),
-    }
+    x = torch.rand(batch, 3, size, size).contiguous(memory_format=torch.channels_last) * 2 - 1
+    rivals = {"a training step with ours, as we train": step_of(ours, x, bf16)}
+    if bf16:
+        rivals["with diffusers' U-Net, autocast"] = step_of(peer, x, True)
+    return rivals | {"with diffusers' U-Net, float32": step_of(peer, x, False)}
 
 
-def decoding(size: int) -> dict[str, Callable[[], None]]:
-    models = {recipe().name: PictureModel(recipe().tokenizer).eval() for recipe in (grid.vae, grid.swycc, grid.eps_vae)}
-    z = torch.randn(1, size // 8, size // 8, 4)
-    generator = torch.Generator()
-    one = {name: (lambda m=m, n=name: m.decode(z, None if n == "vae" else 1, generator)) for name, m in models.items()}
-    return {f"decoding by {name}{'' if name == 'vae' else ', 1 step'}": work for name, work in one.items()}
+def decoding(size: int) -> dict[str, Callable[[], object]]:
+    found: dict[str, Callable[[], object]] = {}
+    for recipe in (grid.vae, grid.swycc, grid.eps_vae, grid.vae_b, grid.eps_vae_b):
+        config = recipe()
+        model = PictureModel(with_size(config, size).tokenizer).eval()
+        z = model.encode(torch.zeros(1, 3, size, size))
+        steps = 1 if isinstance(config.tokenizer.decoder, FlowDecoder) else None
+        found[f"decoding by {config.name}"] = lambda m=model, z=z, s=steps: m.decode(z, s, torch.Generator())
+    return found
+
+
+def packaged() -> dict[str, Callable[[], object]]:
+    """Of 64 pixels, and of 200 at their own resolution."""
+    found: dict[str, Callable[[], object]] = {}
+    for name in ("hands-vae", "hands"):
+        tok = load(name)
+        assert isinstance(tok, PictureTokenizer)
+        for size, fit in ((64, True), (200, False)):
+            picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+            tokens = tok.tokenize([picture], fit=fit)
+            found[f"{name} {size} px: tokenize"] = lambda t=tok, p=picture, f=fit: t.tokenize([p], fit=f)
+            found[f"{name} {size} px: detokenize"] = lambda t=tok, z=tokens: t.detokenize(z)
+    return found
+
+
+def with_size(config: PictureConfig, size: int) -> PictureConfig:
+    tokenizer = type(config.tokenizer)(**{**dict(config.tokenizer), "size": size})
+    return config.model_copy(update={"tokenizer": tokenizer})
 
 
 def count(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def measure(rivals: dict[str, Callable[[], None]], repeats: int) -> None:
+def measure(rivals: Mapping[str, Callable[[], object]], repeats: int) -> None:
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for work in rivals.values():
         work()  # warm
@@ -107,7 +141,10 @@ def main(size: int = 64, batch: int = 16, repeats: int = 7, threads: int = 1) ->
     torch.set_num_threads(threads)
     print(f"{size} px, batches of {batch}, {threads} threads")
     measure(training(size, batch), repeats)
-    measure(decoding(size), 3 * repeats)
+    for size in (64, 128):
+        print(f"\n{size} px")
+        measure(decoding(size), 3 * repeats)
+    measure(packaged(), repeats)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ EPS_VAE = (
     *(_of_eps_vae(name, decoder) for name, decoder in zip(RUNGS, _ladder(), strict=True)),
     _of_eps_vae("transformer", _changed(FlowDecoder(), net=TRANSFORMER)),
     _of_eps_vae("velocity", _changed(FlowDecoder(), predicts="velocity")),
+    _of_eps_vae("spacing-no-critic", _changed(_ladder()[-1], critic=None)),
     _of_eps_vae("no-critic", _changed(FlowDecoder(), critic=None)),
 )
 LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE)
