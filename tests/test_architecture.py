@@ -10,7 +10,7 @@ import signtok
 
 ROOT = Path(signtok.__file__).parent
 ROOMS = (
-    {"config", "atomic", "threads"},
+    {"config", "atomic", "threads", "terminal"},
     {"data", "draw", "film", "svg"},  # drawing stands beside the data: `data inspect` draws a contact sheet
     {"nn", "flow"},
     {"tokenizer"},

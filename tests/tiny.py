@@ -79,8 +79,8 @@ def without_corruption(config: TokenizerConfig) -> TokenizerConfig:
 def seeded_model(config: TokenizerConfig, seed: int = 0) -> TokenizerModel:
     torch.manual_seed(seed)
     model = TokenizerModel(config)
-    if model.flow is not None:  # as if it had learnt something
-        torch.nn.init.normal_(model.flow.leave.weight, std=0.1)
+    if config.decoder.flow is not None:  # as if it had learnt something
+        torch.nn.init.normal_(model.decoder.leave.weight, std=0.1)
     return model
 
 

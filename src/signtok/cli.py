@@ -1,12 +1,8 @@
 """signtok on the command line: each verb calls one function, and everything heavy is imported when it is needed."""
 
-import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import TextIOWrapper
-from logging.handlers import MemoryHandler
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +15,7 @@ from signtok.cli_data import Path_, data_app
 from signtok.cli_study import study_app
 from signtok.evaluation.choices import PictureChecks
 from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices
+from signtok.terminal import show_anything, warnings_at_the_end
 
 app = tyro.extras.SubcommandApp()
 
@@ -257,24 +254,10 @@ SUB_APPS = {
 }
 
 
-@contextmanager
-def warnings_at_the_end() -> Iterator[None]:
-    """What was left out is told when all went well: an error stays one line."""
-    logger, handler = logging.getLogger("signtok"), MemoryHandler(1000, target=logging.StreamHandler())
-    logger.addHandler(handler)
-    try:
-        yield
-        handler.flush()
-    finally:
-        logger.removeHandler(handler)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """One line and exit code 2 for whatever a person can mend."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a file name or an arrow that a terminal cannot show is no error
-            stream.reconfigure(errors="backslashreplace")
+    show_anything()
     try:
         with warnings_at_the_end():
             if arguments and arguments[0] in SUB_APPS:

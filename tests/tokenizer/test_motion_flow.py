@@ -31,7 +31,7 @@ def test_no_steps_give_the_plain_decoders_mean():
     tok = seeded_tokenizer(FLOW)
     ids = tok.tokenize([right_hand(30).landmarks])
     z = tok.model.from_ids(torch.from_numpy(np.array(ids[0])))
-    plain = tok.model.decoder(z[None])[0][0]
+    plain = tok.model.decoder.first(z[None])[0][0]
     torch.testing.assert_close(tok.model.decode(z, steps=0).x, plain)
 
 
@@ -47,10 +47,10 @@ def test_a_flow_that_has_learnt_nothing_adds_nothing(steps):
 def test_one_that_knows_what_is_left_out_gives_it_back(steps, monkeypatch):
     model, batch = seeded_model(FLOW.tokenizer).eval(), make_batch(FLOW.tokenizer)
     z = torch.randn(len(batch), batch.x.shape[1], 16)
-    first = model.decoder(z, batch.mask)[0].detach()
-    rest = (batch.x - first) / model.flow.config.spread
-    monkeypatch.setattr(model.flow, "look", lambda x_t, t, *_: PATH.estimate("data", rest, x_t, t))
-    found = model.flow.drawn(z, first, batch.mask, steps)
+    first = model.decoder.first(z, batch.mask)[0].detach()
+    rest = (batch.x - first) / model.decoder.settings.spread
+    monkeypatch.setattr(model.decoder, "look", lambda x_t, t, *_: PATH.estimate("data", rest, x_t, t))
+    found = model.decoder.drawn(z, first, batch.mask, steps)
     torch.testing.assert_close(found, batch.x, atol=1e-4, rtol=0)
 
 
@@ -66,7 +66,7 @@ def test_codes_do_not_learn_from_the_flow():
         loss, _ = model.loss(batch)
         loss.backward()
         gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
-    flowing = {name for name in gradients[0] if name.startswith("flow.")}
+    flowing = {name for name in gradients[0] if name.startswith("decoder.") and not name.startswith("decoder.first.")}
     assert any(gradients[1][name].any() for name in flowing)
     for name in gradients[0].keys() - flowing:
         torch.testing.assert_close(gradients[0][name], gradients[1][name])
@@ -78,15 +78,17 @@ def test_it_learns_from_hands_that_nothing_is_taken_from(monkeypatch):
     config = config.model_copy(update={"bottleneck": config.bottleneck.model_copy(update={"dropout": 0})})
     model, batch = seeded_model(config), make_batch(config)
     model.loss(batch)  # places the codebooks
-    seen, loss = [], model.flow.loss
-    monkeypatch.setattr(model.flow, "loss", lambda z, first, batch: seen.append((z, first)) or loss(z, first, batch))
+    seen, loss = [], model.decoder.flow_loss
+    monkeypatch.setattr(
+        model.decoder, "flow_loss", lambda z, first, batch: seen.append((z, first)) or loss(z, first, batch)
+    )
     model.bottleneck.frozen = True
     model.loss(batch)
     assert all(module.training for module in model.modules())
     model.eval()
     z = model.bottleneck(model.encoder(batch.x, batch.present, batch.mask), batch.mask).z
     torch.testing.assert_close(seen[0][0], z)
-    torch.testing.assert_close(seen[0][1], model.decoder(z, batch.mask)[0])
+    torch.testing.assert_close(seen[0][1], model.decoder.first(z, batch.mask)[0])
     assert not any(given.requires_grad for given in seen[0])
 
 
@@ -96,13 +98,13 @@ def test_unseen_landmarks_are_not_learnt():
     for filling in (0.0, 1e3):
         torch.manual_seed(3)
         x = torch.where((batch.present & batch.mask[..., None])[..., None], batch.x, filling)
-        scores.append(float(_score(model.flow, x, batch)))
+        scores.append(float(_score(model.decoder, x, batch)))
     assert scores[0] == pytest.approx(scores[1])
 
 
 def _score(flow, x, batch):
     first = torch.zeros_like(batch.x)
-    _, logs = flow.loss(first.flatten(2)[..., :16], first, type(batch)(**{**vars(batch), "x": x}))
+    _, logs = flow.flow_loss(first.flatten(2)[..., :16], first, type(batch)(**{**vars(batch), "x": x}))
     return logs["score"]
 
 
@@ -114,10 +116,10 @@ def test_what_is_drawn_spreads_as_what_is_left_out_does(monkeypatch):
         alpha, sigma = PATH.weights(flow.over(t, x_t))
         return PATH.estimate("data", alpha * 0.25 * x_t / (alpha**2 * 0.25 + sigma**2), x_t, t)
 
-    monkeypatch.setattr(model.flow, "look", best)
+    monkeypatch.setattr(model.decoder, "look", best)
     first = torch.zeros(1, 200, 42, 2)
-    drawn = model.flow.drawn(torch.zeros(1, 200, 16), first, steps=600)
-    assert float(drawn.std()) == pytest.approx(0.5 * model.flow.config.spread, rel=0.1)
+    drawn = model.decoder.drawn(torch.zeros(1, 200, 16), first, steps=600)
+    assert float(drawn.std()) == pytest.approx(0.5 * model.decoder.settings.spread, rel=0.1)
 
 
 def test_noise_changes_slowly_and_spreads_evenly():
@@ -126,6 +128,14 @@ def test_noise_changes_slowly_and_spreads_evenly():
     assert float(noise[:, -1].std()) == pytest.approx(1, rel=0.02)
     assert float((noise[:, 1:] * noise[:, :-1]).mean()) == pytest.approx(CORRELATION, rel=0.03)
     assert float((noise[:, 9:] * noise[:, :-9]).mean()) == pytest.approx(CORRELATION**9, rel=0.05)
+
+
+def test_noise_goes_on_from_the_frame_before():
+    white = torch.randn(2, 300, 3, 2, generator=torch.Generator().manual_seed(1))
+    wanted = [white[:, 0]]
+    for fresh in white[:, 1:].unbind(1):
+        wanted.append(CORRELATION * wanted[-1] + (1 - CORRELATION**2) ** 0.5 * fresh)
+    torch.testing.assert_close(slow(white), torch.stack(wanted, 1))
 
 
 def test_a_frame_s_noise_does_not_depend_on_later_frames():
@@ -142,11 +152,11 @@ def test_trembling_costs_more_than_being_off(trembling, changes, monkeypatch):
     signs = 1 - 2 * trembling * (torch.arange(batch.x.shape[1]) % 2)
 
     def look(x_t, t, z, first, mask):
-        found = (whole.x - first) / model.flow.config.spread * whole.mask[..., None, None]
+        found = (whole.x - first) / model.decoder.settings.spread * whole.mask[..., None, None]
         return PATH.estimate("data", found + signs[:, None, None], x_t, t)
 
-    monkeypatch.setattr(model.flow, "look", look)
-    _, logs = model.flow.loss(torch.zeros(len(batch), batch.x.shape[1], 16), torch.zeros_like(batch.x), whole)
+    monkeypatch.setattr(model.decoder, "look", look)
+    _, logs = model.decoder.flow_loss(torch.zeros(len(batch), batch.x.shape[1], 16), torch.zeros_like(batch.x), whole)
     assert float(logs["score"]) == pytest.approx(1, rel=1e-3)
     assert float(logs["changes"]) == pytest.approx(changes, abs=1e-3)
 
@@ -156,14 +166,14 @@ def test_looks_at_noise_alone(alone):
     settings = FLOW.tokenizer.decoder.flow.model_copy(update={"alone": alone})
     decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
     model = seeded_model(FLOW.tokenizer.model_copy(update={"decoder": decoder}))
-    assert bool((model.flow.times(100) == 1).all()) == bool(alone)
+    assert bool((model.decoder.times(100) == 1).all()) == bool(alone)
 
 
 def test_a_frame_has_the_same_noise_in_every_window(monkeypatch):
     """And in recordings that are longer."""
     model = seeded_model(FLOW.tokenizer).eval()
-    seen, drawn = [], model.flow.drawn
-    monkeypatch.setattr(model.flow, "drawn", lambda *args: seen.append(args[4]) or drawn(*args))
+    seen, drawn = [], model.decoder.drawn
+    monkeypatch.setattr(model.decoder, "drawn", lambda *args: seen.append(args[4]) or drawn(*args))
     model.decode(torch.randn(150, 16), seed=3)
     assert len(seen) > 2
     cuts = windows(150, FLOW.tokenizer.window, FLOW.tokenizer.margin)
@@ -178,7 +188,7 @@ def test_changes_are_of_landmarks_seen_in_both_frames():
     gaps = batch.present & (torch.arange(batch.x.shape[1]) % 2 == 0)[:, None]
     first = torch.zeros_like(batch.x)
     some = type(batch)(**{**vars(batch), "x": batch.x * gaps[..., None], "present": gaps})
-    _, logs = model.flow.loss(first.flatten(2)[..., :16], first, some)
+    _, logs = model.decoder.flow_loss(first.flatten(2)[..., :16], first, some)
     assert float(logs["changes"]) == 0
     assert float(logs["score"]) > 0
 
@@ -188,6 +198,6 @@ def test_validation_draws_as_decoding_with_seed_0_does():
     row = batch.rows(0, 1)
     z = model.bottleneck(model.encoder(row.x, row.present, row.mask), row.mask).z
     found = model.decode(z[0]).x
-    wanted = model.flow.drawn(z, model.decoder(z, row.mask)[0].float(), row.mask)[0]
+    wanted = model.decoder.drawn(z, model.decoder.first(z, row.mask)[0].float(), row.mask)[0]
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
     assert (found - model.decode(z[0], steps=0).x).abs().max() > 1e-3

@@ -1,5 +1,6 @@
 """One vector a frame back to landmarks, with the objective that trains it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from signtok.nn.squeezeformer import Mask, Squeezeformer
 from signtok.nn.stems import build_leave
 
 Logs = dict[str, Tensor]
+InUse = Callable[[], Float[Tensor, "b t d"]]
+"""In a training step, the latents that the batch would have in use: nothing taken from the hands, nothing learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,12 @@ class LandmarkDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b t d"], mask: Mask = None) -> tuple[Tensor, Tensor | None]:
         return self.stem(self.blocks(z, mask), mask)
 
-    def loss(self, x: Tensor, presence: Tensor | None, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch, in_use: InUse) -> tuple[Tensor, Logs]:
+        """in_use: not needed."""
+        x, presence = self(z, batch.mask)
+        return self.loss_of(x, presence, batch)
+
+    def loss_of(self, x: Tensor, presence: Tensor | None, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         """Of what it gave, or what was made of it since."""
         frames = batch.mask.sum()
         seen = (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
@@ -55,3 +63,15 @@ class LandmarkDecoder(nn.Module):
             loss = loss + self.config.presence_weight * logs["presence"]
             logs["presence"] = logs["presence"].detach()
         return loss, logs
+
+    def reconstruct(
+        self, z: Float[Tensor, "b t d"], steps: int | None = None, seed: int = 0, frames: slice = slice(None)
+    ) -> Reconstruction:
+        """frames: of the recording, which z are. Raises ValueError for steps: it does not sample."""
+        if steps is not None:
+            raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
+        return reconstruction(*self(z))
+
+
+def reconstruction(x: Tensor, presence: Tensor | None) -> Reconstruction:
+    return Reconstruction(x.float(), x[..., 0] == x[..., 0] if presence is None else presence > 0)

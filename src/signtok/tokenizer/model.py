@@ -4,14 +4,14 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from signtok.config import NoBottleneck, ResidualVQConfig, TokenizerConfig
+from signtok.config import DecoderConfig, NoBottleneck, ResidualVQConfig, TokenizerConfig
 from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.tokenizer.bottleneck import Identity
 from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction
 from signtok.tokenizer.encoder import Encoder
 from signtok.tokenizer.heads import CTCHead
-from signtok.tokenizer.motion_flow import MotionFlow, seeded_noise
+from signtok.tokenizer.motion_flow import MotionFlow
 from signtok.tokenizer.rvq import ResidualVQ
 
 
@@ -21,6 +21,10 @@ def build_bottleneck(config: NoBottleneck | ResidualVQConfig) -> Identity | Resi
             return Identity()
         case ResidualVQConfig():
             return ResidualVQ(config)
+
+
+def build_decoder(config: DecoderConfig) -> LandmarkDecoder | MotionFlow:
+    return LandmarkDecoder(config, LANDMARKS) if config.flow is None else MotionFlow(config, config.flow)
 
 
 def windows(frames: int, window: int, margin: int) -> list[tuple[slice, slice]]:
@@ -47,22 +51,13 @@ class TokenizerModel(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder, LANDMARKS)
         self.bottleneck = build_bottleneck(config.bottleneck)
-        self.decoder = LandmarkDecoder(config.decoder, LANDMARKS)
+        self.decoder = build_decoder(config.decoder)
         self.head = CTCHead(config.head) if config.ctc_weight > 0 else None
-        drawing = config.decoder.flow
-        self.flow = MotionFlow(drawing, config.decoder.blocks.dim) if drawing else None
 
     def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
-        """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged. A flow learns beside them, and nothing
-        from it; in evaluation the error is that of what it draws."""
+        """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged."""
         latent = self.bottleneck(self.encoder(batch.x, batch.present, batch.mask), batch.mask)
-        x, presence = self.decoder(latent.z, batch.mask)
-        if self.flow is not None and not self.training:
-            x = self.flow.drawn(latent.z, x.float(), batch.mask)
-        loss, logs = self.decoder.loss(x, presence, batch)
-        if self.flow is not None and self.training:
-            more, found = self.flow.loss(*self._as_in_use(batch), batch)
-            loss, logs = loss + more, logs | found
+        loss, logs = self.decoder.loss(latent.z, batch, lambda: self._in_use(batch))
         loss = loss + self.config.commitment_weight * latent.loss
         logs |= latent.logs
         if self.head is not None:
@@ -72,18 +67,12 @@ class TokenizerModel(nn.Module):
         return loss, logs | {"loss": loss.detach()}
 
     @torch.no_grad()
-    def _as_in_use(self, batch: LandmarkBatch) -> tuple[Float[Tensor, "b t d"], Float[Tensor, "b t k 2"]]:
-        """The codes' vectors and the decoder's landmarks of hands that nothing is taken from, in a training step too,
-        by as many codebooks as a batch may have."""
-        modules = (self.encoder, self.bottleneck, self.decoder)
-        for module in modules:
-            module.eval()
+    def _in_use(self, batch: LandmarkBatch) -> Float[Tensor, "b t d"]:
+        """By as many codebooks as a batch may have."""
+        self.encoder.eval()
         h = self.encoder(batch.x * batch.present.unsqueeze(-1), batch.present, batch.mask)
-        z = self.bottleneck.some(h, batch.mask)
-        x, _ = self.decoder(z, batch.mask)
-        for module in modules:
-            module.train()
-        return z, x.float()
+        self.encoder.train()
+        return self.bottleneck.some(h, batch.mask)
 
     def _look(self, x: Tensor, present: Tensor) -> Float[Tensor, "t d"]:
         parts = [
@@ -107,28 +96,16 @@ class TokenizerModel(nn.Module):
     def decode(self, z: Float[Tensor, "t d"], steps: int | None = None, seed: int = 0) -> Reconstruction:
         """One sequence of latents to coordinates (T, K, 2) and presence (T, K).
 
-        steps, seed: of a decoder that samples; the noise is drawn for all frames at once, whatever the windows.
+        steps, seed: of a decoder that samples; a frame's noise is the same whatever the windows.
         Raises ValueError for steps where it does not, and below 0.
         """
         assert not self.training, "decode in evaluation mode: model.eval()"
         cuts = windows(len(z), self.config.window, self.config.margin)
-        noise = None if self.flow is None else seeded_noise(len(z), seed).to(z.device)
-        parts = [(self._decode(z[None], look, steps, noise), keep) for look, keep in cuts]
+        parts = [(self.decoder.reconstruct(z[None, look], steps, seed, look), keep) for look, keep in cuts]
         return Reconstruction(
             torch.cat([part.x[0, keep] for part, keep in parts]),
             torch.cat([part.present[0, keep] for part, keep in parts]),
         )
-
-    def _decode(
-        self, z: Float[Tensor, "1 t d"], look: slice, steps: int | None, noise: Float[Tensor, "1 t k 2"] | None
-    ) -> Reconstruction:
-        x, presence = self.decoder(z[:, look])
-        x = x.float()
-        if self.flow is not None and noise is not None:
-            x = self.flow.drawn(z[:, look], x, None, steps, noise[:, look])
-        elif steps is not None:
-            raise ValueError(f"steps={steps}: this decoder does not sample; leave steps out")
-        return Reconstruction(x, x[..., 0] == x[..., 0] if presence is None else presence > 0)
 
     def from_ids(self, ids: Int[Tensor, "t q"]) -> Float[Tensor, "t d"]:
         """Latents of token ids; the first q codebooks may be given alone. Raises ValueError for a continuous latent."""

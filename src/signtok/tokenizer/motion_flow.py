@@ -1,4 +1,4 @@
-"""What a decoder of movement leaves out, drawn by a flow beside it (DisCoRD, Cho et al. 2024; D_initial and D_refine of
+"""What a decoder of movement leaves out, drawn by a flow after it (DisCoRD, Cho et al. 2024; D_initial and D_refine of
 paper 001).
 
 The decoder gives the middle of all hands that the codes may stand for. A rectified flow, given the codes and that
@@ -13,12 +13,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from signtok import flow
-from signtok.config import MotionFlowConfig
+from signtok.config import DecoderConfig, MotionFlowConfig
 from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.nn.maps import fourier
 from signtok.nn.squeezeformer import Mask, Squeezeformer
-from signtok.tokenizer.decoder import Logs
+from signtok.tokenizer.decoder import InUse, LandmarkDecoder, Logs, Reconstruction, reconstruction
 
 Motion = Float[Tensor, "b t k 2"]
 PATH = flow.Path("rectified")
@@ -27,17 +27,16 @@ CORRELATION = 0.9
 
 
 class MotionFlow(nn.Module):
-    """A Squeezeformer of the noised difference, the decoder's landmarks, the codes' vectors and the time.
+    """A decoder, and a Squeezeformer of the noised difference, that decoder's landmarks, the codes' vectors and the
+    time."""
 
-    latent: numbers of a code's vector.
-    """
-
-    def __init__(self, config: MotionFlowConfig, latent: int) -> None:
+    def __init__(self, config: DecoderConfig, settings: MotionFlowConfig) -> None:
         super().__init__()
-        self.config, dim = config, config.blocks.dim
-        self.enter = nn.Linear(4 * LANDMARKS + latent, dim)
+        self.settings, dim = settings, settings.blocks.dim
+        self.first = LandmarkDecoder(config, LANDMARKS)
+        self.enter = nn.Linear(4 * LANDMARKS + config.blocks.dim, dim)
         self.time = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.blocks = Squeezeformer(config.blocks)
+        self.blocks = Squeezeformer(settings.blocks)
         self.leave = nn.Linear(dim, 2 * LANDMARKS)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
@@ -49,22 +48,39 @@ class MotionFlow(nn.Module):
         h = self.blocks(h + self.time(fourier(t, h.shape[-1]))[:, None], mask)
         return PATH.estimate("data", self.leave(h).float().view_as(x_t), x_t, t)
 
-    def loss(self, z: Float[Tensor, "b t d"], first: Motion, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch, in_use: InUse) -> tuple[Tensor, Logs]:
+        """The decoder's, and while training the flow's, from which neither codes nor decoder learn: they are as they
+        would be without. In evaluation the error is that of what is drawn."""
+        x, presence = self.first(z, batch.mask)
+        if not self.training:
+            return self.first.loss_of(self.drawn(z, x.float(), batch.mask), presence, batch)
+        loss, logs = self.first.loss_of(x, presence, batch)
+        more, found = self.flow_loss(*self.first_in_use(in_use(), batch.mask), batch)
+        return loss + more, logs | found
+
+    @torch.no_grad()
+    def first_in_use(self, z: Float[Tensor, "b t d"], mask: Mask) -> tuple[Float[Tensor, "b t d"], Motion]:
+        self.first.eval()
+        x, _ = self.first(z, mask)
+        self.first.train()
+        return z, x.float()
+
+    def flow_loss(self, z: Float[Tensor, "b t d"], first: Motion, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         """Squared errors of the difference, and of its changes from frame to frame, over landmarks that were seen.
 
         z, first: codes' vectors and what the decoder made of them, without gradients.
         """
         seen = (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
-        rest = (batch.x - first) / self.config.spread * seen
+        rest = (batch.x - first) / self.settings.spread * seen
         t = self.times(len(rest)).to(rest.device)
         error = self.look(PATH.at(rest, fresh_noise(rest), t), t, z, first, batch.mask).x - rest
         score = mean_square(error, seen)
         changes = mean_square(error[:, 1:] - error[:, :-1], seen[:, 1:] & seen[:, :-1])
-        loss = self.config.weight * (score + self.config.changes * changes)
+        loss = self.settings.weight * (score + self.settings.changes * changes)
         return loss, {"score": score.detach(), "changes": changes.detach()}
 
     def times(self, count: int) -> Float[Tensor, " b"]:
-        return torch.where(torch.rand(count) < self.config.alone, torch.ones(count), flow.logit_normal_times(count))
+        return torch.where(torch.rand(count) < self.settings.alone, torch.ones(count), flow.logit_normal_times(count))
 
     def drawn(
         self,
@@ -78,14 +94,24 @@ class MotionFlow(nn.Module):
 
         Raises ValueError for fewer.
         """
-        steps = self.config.steps if steps is None else steps
+        steps = self.settings.steps if steps is None else steps
         if steps == 0:
             return first
         if noise is None:
             noise = seeded_noise(first.shape[1], 0).to(first.device).expand_as(first)
         nodes = flow.reversed_log_spacing(steps)
         rest = flow.sample(lambda x_t, t: self.look(x_t, t, z, first, mask), PATH, noise, nodes)
-        return first + self.config.spread * rest
+        return first + self.settings.spread * rest
+
+    def reconstruct(
+        self, z: Float[Tensor, "b t d"], steps: int | None = None, seed: int = 0, frames: slice = slice(None)
+    ) -> Reconstruction:
+        """steps: 0 leaves what the decoder made as it is; frames: of the recording, which z are: a frame has the same
+        noise in every window. Raises ValueError for fewer steps."""
+        x, presence = self.first(z)
+        end = z.shape[1] if frames.stop is None else frames.stop
+        noise = seeded_noise(end, seed)[:, frames].to(x.device).expand_as(x)
+        return reconstruction(self.drawn(z, x.float(), None, steps, noise), presence)
 
 
 def mean_square(error: Motion, seen: Bool[Tensor, "b t k 1"]) -> Tensor:
@@ -108,7 +134,9 @@ def seeded_noise(frames: int, seed: int) -> Float[Tensor, "1 t k 2"]:
 def slow(noise: Motion) -> Motion:
     """White noise as noise that changes from frame to frame as slowly as what is left out, of deviation 1 too: what a
     look leaves of it does not make a hand tremble."""
-    frames = [noise[:, 0]]
-    for fresh in noise[:, 1:].unbind(1):
-        frames.append(CORRELATION * frames[-1] + math.sqrt(1 - CORRELATION**2) * fresh)
-    return torch.stack(frames, 1)
+    out = torch.cat([noise[:, :1], math.sqrt(1 - CORRELATION**2) * noise[:, 1:]], 1)
+    reach = 1
+    while reach < noise.shape[1] and CORRELATION**reach > 1e-8:  # sums over twice as many frames each time
+        out = torch.cat([out[:, :reach], out[:, reach:] + CORRELATION**reach * out[:, :-reach]], 1)
+        reach *= 2
+    return out
