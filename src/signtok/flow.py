@@ -152,7 +152,10 @@ def sample(
 
 
 def guided(model: Model, without: Model, weight: float) -> Model:
-    """Away from what is said without the condition (Ho and Salimans 2022). weight: 1 is `model`, 0 is `without`."""
+    """Away from what is said without the condition (Ho and Salimans 2022). weight: 1 is `model`, 0 is `without`.
+
+    For models of one's own: our decoders are never without their latent.
+    """
 
     def look(x_t: Batch, t: Times) -> Estimate:
         towards, away = model(x_t, t), without(x_t, t)

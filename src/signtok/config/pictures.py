@@ -93,8 +93,9 @@ class LatentDiffusionDecoder(Settings):
 
 
 class FlowDecoder(Settings):
-    """Noise to a picture in a few steps, conditioned on the latent: paper 003 as it stands here, paper 001 with a
-    cosine path, a `first` picture, "data" and no critic."""
+    """Noise to a picture in a few steps, conditioned on the latent. As it stands here: paper 003's losses and path, but
+    it says data, is given a linear picture, looks at noise alone and decodes in one step (recipe eps-vae-spacing is
+    nearer to the paper). Paper 001 with a cosine path, a `first` picture, "data" and no critic."""
 
     kind: Literal["flow"] = "flow"
     net: Annotated[UNetConfig | TransformerConfig, Field(discriminator="kind")] = UNetConfig(
@@ -108,7 +109,8 @@ class FlowDecoder(Settings):
     """Whether that picture learns nothing from what is made of it."""
     shortcut: bool = True
     """Whether the network's answer is added to that picture, or where there is none to a linear one of the latent,
-    which it is then given too: it has to say what they lack, and not all. Only where it answers with data."""
+    which it is then given too: it has to say what they lack, and not all. One that answers with the velocity is given
+    the picture, and nothing is added."""
     path: Literal["rectified", "cosine"] = "rectified"
     scale: float = Field(default=0.6, gt=0)
     """gamma: data are multiplied by it before noise is added."""

@@ -71,7 +71,7 @@ class LappedDown(nn.Module):
         self.weight = nn.Parameter(lapped_pictures(width, stride) * self.count**0.5)
 
     def forward(self, x: Map) -> Map:
-        x = mirrored(mirrored(x.float(), self.stride // 2, 2), self.stride // 2, 3)
+        x = mirrored(mirrored(x, self.stride // 2, 2), self.stride // 2, 3)
         return F.conv2d(x, self.weight, stride=self.stride) * (2 / self.count)
 
 

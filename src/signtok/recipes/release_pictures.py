@@ -51,8 +51,8 @@ alike, so that the intervals are too narrow for other videos.
 The first set is the one that it was trained on: its test part has the same hands, rooms and cameras, whatever the
 split. What to expect of other people's pictures is what it does on sets that it never saw. It was made for one hand
 that fills the picture. {numbers} numbers do not hold all detail: small and rare things are blurred or left out, and
-fingers that touch may melt into one. A picture that comes back is no proof of a sign, and no measure of how well
-somebody signs.
+fingers that touch may melt into one. It has seen photos in colour alone: of grey ones fingers get lost. A picture that
+comes back is no proof of a sign, and no measure of how well somebody signs.
 """
 
 REFINING = """
