@@ -80,7 +80,7 @@ def seeded_model(config: TokenizerConfig, seed: int = 0) -> TokenizerModel:
     torch.manual_seed(seed)
     model = TokenizerModel(config)
     if config.decoder.flow is not None:  # as if it had learnt something
-        torch.nn.init.normal_(model.decoder.leave.weight, std=0.1)
+        torch.nn.init.normal_(model.decoder.net.leave.weight, std=0.1)
     return model
 
 

@@ -7,6 +7,7 @@ import torch
 from signtok import flow
 from signtok.hub import LandmarkTokenizer
 from signtok.recipes.pose import sign_rvq_ctc, sign_rvq_flow
+from signtok.tokenizer.flow_training import FlowTraining
 from signtok.tokenizer.model import TokenizerModel, windows
 from signtok.tokenizer.motion_flow import CORRELATION, PATH, seeded_noise, slow
 from tiny import make_batch, right_hand, seeded_model, seeded_tokenizer, shrink, without_corruption
@@ -49,47 +50,54 @@ def test_one_that_knows_what_is_left_out_gives_it_back(steps, monkeypatch):
     z = torch.randn(len(batch), batch.x.shape[1], 16)
     first = model.decoder.first(z, batch.mask)[0].detach()
     rest = (batch.x - first) / model.decoder.settings.spread
-    monkeypatch.setattr(model.decoder, "look", lambda x_t, t, *_: PATH.estimate("data", rest, x_t, t))
+    monkeypatch.setattr(model.decoder.net, "forward", lambda x_t, t, *_: PATH.estimate("data", rest, x_t, t))
     found = model.decoder.drawn(z, first, batch.mask, steps)
     torch.testing.assert_close(found, batch.x, atol=1e-4, rtol=0)
 
 
-def test_codes_do_not_learn_from_the_flow():
-    """Nor does the plain decoder: they get the same gradients with a flow of any weight."""
-    gradients = []
-    for weight in (0.0, 10.0):
-        settings = FLOW.tokenizer.decoder.flow.model_copy(update={"weight": weight})
-        decoder = FLOW.tokenizer.decoder.model_copy(update={"flow": settings})
-        config = without_corruption(FLOW.tokenizer).model_copy(update={"decoder": decoder})
-        model, batch = seeded_model(config), make_batch(config)
-        torch.manual_seed(3)
-        loss, _ = model.loss(batch)
-        loss.backward()
-        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
-    flowing = {name for name in gradients[0] if name.startswith("decoder.") and not name.startswith("decoder.first.")}
-    assert any(gradients[1][name].any() for name in flowing)
-    for name in gradients[0].keys() - flowing:
-        torch.testing.assert_close(gradients[0][name], gradients[1][name])
+def test_only_the_flow_learns():
+    """Nothing else has a gradient, is in training mode, or changes in a step."""
+    model, batch = flow_training(), make_batch(FLOW.tokenizer)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    model.loss(batch)[0].backward()
+    optimizer.step()
+    changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("decoder.net.") for name in changed)
+    training = {name for name, module in model.named_modules() if module.training and name}
+    assert all(name.startswith("decoder.net") for name in training)
+    assert not any(module.training for name, module in model.eval().named_modules())
 
 
-def test_it_learns_from_hands_that_nothing_is_taken_from(monkeypatch):
-    """What it is given in a step is what decoding would give it, and the model trains on as before."""
-    config = shrink(sign_rvq_flow()).tokenizer
-    config = config.model_copy(update={"bottleneck": config.bottleneck.model_copy(update={"dropout": 0})})
-    model, batch = seeded_model(config), make_batch(config)
-    model.loss(batch)  # places the codebooks
-    seen, loss = [], model.decoder.flow_loss
-    monkeypatch.setattr(
-        model.decoder, "flow_loss", lambda z, first, batch: seen.append((z, first)) or loss(z, first, batch)
-    )
-    model.bottleneck.frozen = True
+@pytest.mark.parametrize("levels", [1, 4])
+def test_it_learns_from_what_it_will_be_given(levels, monkeypatch):
+    """The codes that decoding would have, of hands that nothing was taken from, by some of the codebooks."""
+    model, batch, seen = flow_training(), make_batch(FLOW.tokenizer), []
+    monkeypatch.setattr(model.bottleneck, "_draw_levels", lambda device: levels)
+    loss = model.decoder.flow_loss
+    monkeypatch.setattr(model.decoder, "flow_loss", lambda *args: seen.append(args[:2]) or loss(*args))
     model.loss(batch)
-    assert all(module.training for module in model.modules())
     model.eval()
-    z = model.bottleneck(model.encoder(batch.x, batch.present, batch.mask), batch.mask).z
+    ids = model.bottleneck.encode(model.encoder(batch.x, batch.present, batch.mask), batch.mask)[..., :levels]
+    z = model.bottleneck.from_ids(ids) * batch.mask[..., None]
     torch.testing.assert_close(seen[0][0], z)
     torch.testing.assert_close(seen[0][1], model.decoder.first(z, batch.mask)[0])
-    assert not any(given.requires_grad for given in seen[0])
+
+
+def test_in_evaluation_it_is_judged_by_what_it_draws():
+    model, batch = flow_training().eval(), make_batch(FLOW.tokenizer)
+    loss, logs = model.loss(batch)
+    z = model.bottleneck(model.encoder(batch.x, batch.present, batch.mask), batch.mask).z
+    torch.testing.assert_close(loss, model.decoder.loss(z, batch)[0])
+    assert logs["loss"] == loss
+
+
+def flow_training():
+    torch.manual_seed(0)
+    model = FlowTraining(FLOW.tokenizer)
+    torch.nn.init.normal_(model.decoder.net.leave.weight, std=0.1)
+    return model.train()
 
 
 def test_unseen_landmarks_are_not_learnt():
@@ -116,7 +124,7 @@ def test_what_is_drawn_spreads_as_what_is_left_out_does(monkeypatch):
         alpha, sigma = PATH.weights(flow.over(t, x_t))
         return PATH.estimate("data", alpha * 0.25 * x_t / (alpha**2 * 0.25 + sigma**2), x_t, t)
 
-    monkeypatch.setattr(model.decoder, "look", best)
+    monkeypatch.setattr(model.decoder.net, "forward", best)
     first = torch.zeros(1, 200, 42, 2)
     drawn = model.decoder.drawn(torch.zeros(1, 200, 16), first, steps=600)
     assert float(drawn.std()) == pytest.approx(0.5 * model.decoder.settings.spread, rel=0.1)
@@ -155,7 +163,7 @@ def test_trembling_costs_more_than_being_off(trembling, changes, monkeypatch):
         found = (whole.x - first) / model.decoder.settings.spread * whole.mask[..., None, None]
         return PATH.estimate("data", found + signs[:, None, None], x_t, t)
 
-    monkeypatch.setattr(model.decoder, "look", look)
+    monkeypatch.setattr(model.decoder.net, "forward", look)
     _, logs = model.decoder.flow_loss(torch.zeros(len(batch), batch.x.shape[1], 16), torch.zeros_like(batch.x), whole)
     assert float(logs["score"]) == pytest.approx(1, rel=1e-3)
     assert float(logs["changes"]) == pytest.approx(changes, abs=1e-3)

@@ -157,7 +157,7 @@ Bottleneck = Annotated[NoBottleneck | ResidualVQConfig, Field(discriminator="kin
 
 
 class MotionFlowConfig(Settings):
-    """A rectified flow of what the plain decoder leaves out."""
+    """A rectified flow of what the decoder of a finished tokenizer leaves out."""
 
     blocks: SqueezeformerConfig = SqueezeformerConfig(blocks=2, kernel=17)
     spread: float = Field(default=0.2, gt=0)
@@ -169,7 +169,6 @@ class MotionFlowConfig(Settings):
     errors that do not count where it is."""
     steps: Steps = 1
     """Of decoding, where nobody asks for another number."""
-    weight: float = Field(default=1.0, ge=0)
 
 
 class DecoderConfig(Settings):

@@ -39,8 +39,9 @@ def sign_continuous() -> LandmarkConfig:
 
 
 def sign_rvq_flow() -> LandmarkConfig:
-    """`sign-rvq-ctc` with a flow that draws what its decoder leaves out."""
-    return _tokenizer(sign_rvq_ctc(), "sign-rvq-flow", decoder=DecoderConfig(flow=MotionFlowConfig()))
+    """A flow that draws what the decoder of a finished tokenizer leaves out: of the packaged one, or --start RUN."""
+    config = _tokenizer(sign_rvq_ctc(), "sign-rvq-flow", decoder=DecoderConfig(flow=MotionFlowConfig()))
+    return config.model_copy(update={"train": config.train.model_copy(update={"start": "fingerspelling"})})
 
 
 def sign_rvq_ctc_no_dropout() -> LandmarkConfig:

@@ -1,5 +1,6 @@
 """A recipe by its name, with a folder of data, into a run."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from signtok.recipes import pose
 from signtok.recipes.choices import LandmarkChoices, Limits, PictureChoices, checked, refuse
 from signtok.recipes.run_pictures import PICTURE_RECIPES, with_pictures
 from signtok.threads import use_threads
+from signtok.tokenizer.flow_training import FlowTraining
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
-from signtok.training.checkpoint import MODEL_FORMAT, load_model_weights, read_config, read_tensors
+from signtok.training.checkpoint import MODEL_FORMAT, load_model_weights, load_weights, read_config, read_tensors
 from signtok.training.fit import fit
+
+logger = logging.getLogger(__name__)
 
 RECIPES: tuple[Callable[[], LandmarkConfig], ...] = (
     pose.sign_rvq_ctc,
@@ -60,12 +64,14 @@ def train_recipe(
     else:
         refuse(pictures, f"{name} is a recipe of landmarks")
         config = with_landmarks(config, data, landmarks)
-    changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes, "start": limits.start}
-    if limits.max_steps is not None:
-        changes["max_steps"] = limits.max_steps
+    changes: dict[str, object] = {"seed": limits.seed, "max_minutes": limits.max_minutes}
+    changes |= {k: v for k, v in (("max_steps", limits.max_steps), ("start", limits.start)) if v is not None}
     config = config.model_copy(update={"train": checked(config.train, changes)})
     run = out or Path("runs") / name
-    _fit(config, run, threads)
+    if isinstance(config, LandmarkConfig) and config.tokenizer.decoder.flow is not None:
+        train_flow(config, run, threads)
+    else:
+        _fit(config, run, threads)
     print(f"next: signtok evaluate {run} --data {data}")
 
 
@@ -95,6 +101,34 @@ def choose_sources(data: Path, only: Sequence[str], without: Sequence[str]) -> t
         return (Source(path=str(data), split=GroupSplit(), licence="", origin="your own"),)
     names = PERMISSIVE if tuple(only) == ("permissive",) else (only or None)
     return tuple(find_sources(data, names, without).values())
+
+
+def train_flow(config: LandmarkConfig, run: Path, threads: int) -> None:
+    """The flow of `config` on the tokenizer that it starts from, which stays as it is. Raises ValueError where that is
+    none of landmarks."""
+    folder = find_folder(str(config.train.start))
+    start = read_config(folder)
+    if not isinstance(start, LandmarkConfig):
+        raise ValueError(f"--start {config.train.start}: {config.name} needs a tokenizer of landmarks: fingerspelling")
+    decoder = start.tokenizer.decoder.model_copy(update={"flow": config.tokenizer.decoder.flow})
+    config = config.model_copy(update={"tokenizer": start.tokenizer.model_copy(update={"decoder": decoder})})
+    model = FlowTraining(config.tokenizer)
+    weights = read_tensors(folder / "model.safetensors", MODEL_FORMAT).tensors
+    if start.tokenizer.decoder.flow is None:
+        weights = {name.replace("decoder.", "decoder.first.", 1): tensor for name, tensor in weights.items()}
+        weights |= {name: tensor for name, tensor in model.state_dict().items() if name.startswith("decoder.net.")}
+    load_weights(model, weights, folder / "model.safetensors")
+    warn_of_seen(config, start)
+    _fit(config, run, threads, model)
+
+
+def warn_of_seen(config: LandmarkConfig, start: LandmarkConfig) -> None:
+    """A run knows the sources that it was trained on itself, and its tests call all others never seen."""
+    seen = {Path(s.path).stem for s in start.data.sources} - {Path(s.path).stem for s in config.data.sources}
+    if seen:
+        logger.warning(
+            f"{start.name} was trained on {', '.join(sorted(seen))} too: what is tested on them is not new to it"
+        )
 
 
 def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) -> None:
@@ -134,7 +168,7 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
 def _fit(config: LandmarkConfig | PictureConfig, run: Path, threads: int, model: TokenizerModel | None = None) -> None:
     use_threads(threads)
     experiment = build_experiment(config)
-    if config.train.start is not None:
+    if config.train.start is not None and model is None:
         load_model_weights(find_folder(config.train.start) / "model.safetensors", experiment.model)
     result = fit(
         model or experiment.model,

@@ -1,6 +1,5 @@
 """One vector a frame back to landmarks, with the objective that trains it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -13,8 +12,6 @@ from signtok.nn.squeezeformer import Mask, Squeezeformer
 from signtok.nn.stems import build_leave
 
 Logs = dict[str, Tensor]
-InUse = Callable[[], Float[Tensor, "b t d"]]
-"""In a training step, the latents that the batch would have in use: nothing taken from the hands, nothing learnt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +41,7 @@ class LandmarkDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "b t d"], mask: Mask = None) -> tuple[Tensor, Tensor | None]:
         return self.stem(self.blocks(z, mask), mask)
 
-    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch, in_use: InUse) -> tuple[Tensor, Logs]:
-        """in_use: not needed."""
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         x, presence = self(z, batch.mask)
         return self.loss_of(x, presence, batch)
 

@@ -57,7 +57,7 @@ class TokenizerModel(nn.Module):
     def loss(self, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         """SmoothL1 + CTC + commitment / 16 (paper 002, section 4), each logged."""
         latent = self.bottleneck(self.encoder(batch.x, batch.present, batch.mask), batch.mask)
-        loss, logs = self.decoder.loss(latent.z, batch, lambda: self._in_use(batch))
+        loss, logs = self.decoder.loss(latent.z, batch)
         loss = loss + self.config.commitment_weight * latent.loss
         logs |= latent.logs
         if self.head is not None:
@@ -65,14 +65,6 @@ class TokenizerModel(nn.Module):
             loss = loss + self.config.ctc_weight * ctc
             logs["ctc"] = ctc.detach()
         return loss, logs | {"loss": loss.detach()}
-
-    @torch.no_grad()
-    def _in_use(self, batch: LandmarkBatch) -> Float[Tensor, "b t d"]:
-        """By as many codebooks as a batch may have."""
-        self.encoder.eval()
-        h = self.encoder(batch.x * batch.present.unsqueeze(-1), batch.present, batch.mask)
-        self.encoder.train()
-        return self.bottleneck.some(h, batch.mask)
 
     def _look(self, x: Tensor, present: Tensor) -> Float[Tensor, "t d"]:
         parts = [

@@ -2,8 +2,7 @@
 paper 001).
 
 The decoder gives the middle of all hands that the codes may stand for. A rectified flow, given the codes and that
-middle, draws the difference. It learns from what it will be given: hands that nothing was taken from, encoded and
-decoded as they will be.
+middle, draws the difference. It learns when the tokenizer is finished, and that tokenizer stays as it is.
 """
 
 import math
@@ -18,7 +17,7 @@ from signtok.data.batch import LandmarkBatch
 from signtok.data.recording import LANDMARKS
 from signtok.nn.maps import fourier
 from signtok.nn.squeezeformer import Mask, Squeezeformer
-from signtok.tokenizer.decoder import InUse, LandmarkDecoder, Logs, Reconstruction, reconstruction
+from signtok.tokenizer.decoder import LandmarkDecoder, Logs, Reconstruction, reconstruction
 
 Motion = Float[Tensor, "b t k 2"]
 PATH = flow.Path("rectified")
@@ -26,58 +25,56 @@ CORRELATION = 0.9
 """Of noise with that of the frame before: what a decoder leaves out changes about as slowly (docs/log.md)."""
 
 
-class MotionFlow(nn.Module):
-    """A decoder, and a Squeezeformer of the noised difference, that decoder's landmarks, the codes' vectors and the
-    time."""
+class Difference(nn.Module):
+    """A Squeezeformer of the noised difference, the decoder's landmarks, the codes' vectors and the time.
 
-    def __init__(self, config: DecoderConfig, settings: MotionFlowConfig) -> None:
+    latent: numbers of a code's vector.
+    """
+
+    def __init__(self, config: MotionFlowConfig, latent: int) -> None:
         super().__init__()
-        self.settings, dim = settings, settings.blocks.dim
-        self.first = LandmarkDecoder(config, LANDMARKS)
-        self.enter = nn.Linear(4 * LANDMARKS + config.blocks.dim, dim)
+        dim = config.blocks.dim
+        self.enter = nn.Linear(4 * LANDMARKS + latent, dim)
         self.time = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.blocks = Squeezeformer(settings.blocks)
+        self.blocks = Squeezeformer(config.blocks)
         self.leave = nn.Linear(dim, 2 * LANDMARKS)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def look(self, x_t: Motion, t: Float[Tensor, " b"], z: Tensor, first: Motion, mask: Mask) -> flow.Estimate:
+    def forward(self, x_t: Motion, t: Float[Tensor, " b"], z: Tensor, first: Motion, mask: Mask) -> flow.Estimate:
         """What the noised difference is taken for; in float32 but for the network."""
         given = x_t / PATH.deviation(flow.over(t, x_t))
         h = self.enter(torch.cat([given.flatten(2), first.flatten(2), z], -1))
         h = self.blocks(h + self.time(fourier(t, h.shape[-1]))[:, None], mask)
         return PATH.estimate("data", self.leave(h).float().view_as(x_t), x_t, t)
 
-    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch, in_use: InUse) -> tuple[Tensor, Logs]:
-        """The decoder's, and while training the flow's, from which neither codes nor decoder learn: they are as they
-        would be without. In evaluation the error is that of what is drawn."""
-        x, presence = self.first(z, batch.mask)
-        if not self.training:
-            return self.first.loss_of(self.drawn(z, x.float(), batch.mask), presence, batch)
-        loss, logs = self.first.loss_of(x, presence, batch)
-        more, found = self.flow_loss(*self.first_in_use(in_use(), batch.mask), batch)
-        return loss + more, logs | found
 
-    @torch.no_grad()
-    def first_in_use(self, z: Float[Tensor, "b t d"], mask: Mask) -> tuple[Float[Tensor, "b t d"], Motion]:
-        self.first.eval()
-        x, _ = self.first(z, mask)
-        self.first.train()
-        return z, x.float()
+class MotionFlow(nn.Module):
+    """A decoder and the difference."""
+
+    def __init__(self, config: DecoderConfig, settings: MotionFlowConfig) -> None:
+        super().__init__()
+        self.settings = settings
+        self.first = LandmarkDecoder(config, LANDMARKS)
+        self.net = Difference(settings, config.blocks.dim)
+
+    def loss(self, z: Float[Tensor, "b t d"], batch: LandmarkBatch) -> tuple[Tensor, Logs]:
+        """Of what is drawn. What the flow learns by is `flow_loss`."""
+        x, presence = self.first(z, batch.mask)
+        return self.first.loss_of(self.drawn(z, x.float(), batch.mask), presence, batch)
 
     def flow_loss(self, z: Float[Tensor, "b t d"], first: Motion, batch: LandmarkBatch) -> tuple[Tensor, Logs]:
         """Squared errors of the difference, and of its changes from frame to frame, over landmarks that were seen.
 
-        z, first: codes' vectors and what the decoder made of them, without gradients.
+        z, first: codes' vectors and what the decoder made of them.
         """
         seen = (batch.present & batch.mask.unsqueeze(-1)).unsqueeze(-1)
         rest = (batch.x - first) / self.settings.spread * seen
         t = self.times(len(rest)).to(rest.device)
-        error = self.look(PATH.at(rest, fresh_noise(rest), t), t, z, first, batch.mask).x - rest
+        error = self.net(PATH.at(rest, fresh_noise(rest), t), t, z, first, batch.mask).x - rest
         score = mean_square(error, seen)
         changes = mean_square(error[:, 1:] - error[:, :-1], seen[:, 1:] & seen[:, :-1])
-        loss = self.settings.weight * (score + self.settings.changes * changes)
-        return loss, {"score": score.detach(), "changes": changes.detach()}
+        return score + self.settings.changes * changes, {"score": score.detach(), "changes": changes.detach()}
 
     def times(self, count: int) -> Float[Tensor, " b"]:
         return torch.where(torch.rand(count) < self.settings.alone, torch.ones(count), flow.logit_normal_times(count))
@@ -100,7 +97,7 @@ class MotionFlow(nn.Module):
         if noise is None:
             noise = seeded_noise(first.shape[1], 0).to(first.device).expand_as(first)
         nodes = flow.reversed_log_spacing(steps)
-        rest = flow.sample(lambda x_t, t: self.look(x_t, t, z, first, mask), PATH, noise, nodes)
+        rest = flow.sample(lambda x_t, t: self.net(x_t, t, z, first, mask), PATH, noise, nodes)
         return first + self.settings.spread * rest
 
     def reconstruct(
