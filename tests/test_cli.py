@@ -14,13 +14,16 @@ import pytest
 import torch
 from PIL import Image
 
+from signtok.config import DataConfig
 from signtok.convert import encode_file
 from signtok.data.corpus import Corpus
 from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
 from signtok.data.npz_file import write_npz
+from signtok.data.sources import SOURCES
 from signtok.hub import load
 from signtok.recipes.pose import sign_continuous, sign_rvq, sign_rvq_ctc
+from signtok.recipes.run import warn_of_seen
 from signtok.tokens import read_tokens
 from tiny import letters, right_hand, seeded_tokenizer, shrink
 
@@ -41,6 +44,9 @@ def shelf(tmp_path_factory):
     Image.new("RGB", (8, 8)).save(folder / "pictures" / "A" / "1.png")
     encode_file(folder / "letters.npz", folder / "t.parquet", str(folder / "tok"))
     return folder
+
+
+SOME = (SOURCES["letters_webcam"],)
 
 
 def contents(*folders: Path) -> dict[Path, bytes]:
@@ -187,6 +193,46 @@ def test_train_then_use(shelf, run, tmp_path, tiny_recipe):
     before, after = (load(tmp_path / name).model.state_dict() for name in ("run", "probe"))
     changed = [name for name in after if not torch.equal(before[name], after[name])]
     assert changed == ["head.linear.weight"]  # all else is frozen, batch-norm statistics and codebooks too
+
+
+@pytest.mark.slow
+def test_a_flow_on_a_finished_tokenizer(shelf, run, tmp_path):
+    """Which stays as it is, whatever its architecture; a run of a flow can be gone on from."""
+    (tmp_path / "data").mkdir()
+    webcam(tmp_path / "data" / "letters_webcam.npz")
+    command = ("train", "sign-rvq-flow", "--data", tmp_path / "data", "--threads", 1, "--max-steps", 2)
+    ended = run(*command, "--start", shelf / "tok", "--out", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    ended = run(*command, "--start", tmp_path / "run", "--out", tmp_path / "more")
+    assert ended.code == 0, ended.err
+    tokenizer = load(shelf / "tok")
+    before = {re.sub(r"^decoder\.", "decoder.first.", name): t for name, t in tokenizer.model.state_dict().items()}
+    for name in ("run", "more"):
+        flow = load(tmp_path / name)
+        after = flow.model.state_dict()
+        assert all(torch.equal(after[key], before[key]) for key in before)
+        assert {key.split(".")[1] for key in after.keys() - before.keys()} == {"net"}
+        hands = [right_hand(30).landmarks]
+        np.testing.assert_array_equal(flow.tokenize(hands)[0], tokenizer.tokenize(hands)[0])
+    ended = run("evaluate", tmp_path / "run", "--data", tmp_path / "data", "--steps", 2)
+    assert ended.code == 0, ended.err
+    assert "jitter, 1 codebook" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("start", "message"), [("hands", "needs a tokenizer of landmarks"), ("nobody", "no tokenizer")]
+)
+def test_a_flow_needs_a_tokenizer(run, tmp_path, start, message):
+    assert_refused(run("train", "sign-rvq-flow", "--start", start, "--out", tmp_path / "run"), message)
+
+
+def test_what_a_start_has_seen_is_said(caplog):
+    config = sign_rvq_ctc()
+    one, other = (config.model_copy(update={"data": DataConfig(sources=sources)}) for sources in ((), SOME))
+    warn_of_seen(other, other)
+    assert not caplog.records
+    warn_of_seen(one, other)
+    assert "was trained on letters_webcam too" in caplog.text
 
 
 @pytest.mark.slow

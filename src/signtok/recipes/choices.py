@@ -24,7 +24,8 @@ class Limits:
     seed: int = 0
     """of weights, data and dropout"""
     start: Annotated[str | None, arg(metavar="NAME|FOLDER")] = None
-    """a packaged tokenizer or a run of the same architecture, whose weights it starts from"""
+    """a packaged tokenizer or a run of the same architecture, whose weights it starts from; of sign-rvq-flow
+    the tokenizer that it draws for, fingerspelling where none is named"""
 
 
 @dataclass(frozen=True)
