@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from signtok.build import build_experiment
-from signtok.config import GroupSplit, LandmarkConfig, PictureConfig, Source
+from signtok.config import Config, GroupSplit, LandmarkConfig, PictureConfig, Source
 from signtok.data.generate import is_generated
 from signtok.data.landmarks import open_recordings
 from signtok.data.sources import PERMISSIVE, find_sources, has_known_sources
@@ -122,8 +122,10 @@ def train_flow(config: LandmarkConfig, run: Path, threads: int) -> None:
     _fit(config, run, threads, model)
 
 
-def warn_of_seen(config: LandmarkConfig, start: LandmarkConfig) -> None:
+def warn_of_seen(config: Config, start: Config) -> None:
     """A run knows the sources that it was trained on itself, and its tests call all others never seen."""
+    if not (isinstance(config, LandmarkConfig) and isinstance(start, LandmarkConfig)):
+        return
     seen = {Path(s.path).stem for s in start.data.sources} - {Path(s.path).stem for s in config.data.sources}
     if seen:
         logger.warning(
@@ -169,7 +171,9 @@ def _fit(config: LandmarkConfig | PictureConfig, run: Path, threads: int, model:
     use_threads(threads)
     experiment = build_experiment(config)
     if config.train.start is not None and model is None:
-        load_model_weights(find_folder(config.train.start) / "model.safetensors", experiment.model)
+        folder = find_folder(config.train.start)
+        load_model_weights(folder / "model.safetensors", experiment.model)
+        warn_of_seen(config, read_config(folder))
     result = fit(
         model or experiment.model,
         experiment.stream,
