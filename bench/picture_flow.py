@@ -141,9 +141,9 @@ def main(size: int = 64, batch: int = 16, repeats: int = 7, threads: int = 1) ->
     torch.set_num_threads(threads)
     print(f"{size} px, batches of {batch}, {threads} threads")
     measure(training(size, batch), repeats)
-    for size in (64, 128):
-        print(f"\n{size} px")
-        measure(decoding(size), 3 * repeats)
+    for side in (64, 128):
+        print(f"\n{side} px")
+        measure(decoding(side), 3 * repeats)
     measure(packaged(), repeats)
 
 

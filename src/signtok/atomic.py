@@ -49,8 +49,8 @@ def check_file(path: Path) -> None:
     above = next((parent for parent in path.parents if parent.is_file()), None)
     if above is not None:
         raise ValueError(f"{path}: {above} is a file; name a folder there")
-    nearest = next((parent for parent in path.absolute().parents if parent.is_dir()), None)
-    if nearest is not None and not os.access(nearest, os.W_OK):
+    nearest = next(parent for parent in path.absolute().parents if parent.is_dir())
+    if not os.access(nearest, os.W_OK):
         raise ValueError(f"{path}: nothing can be written in {nearest}; name another folder")
 
 

@@ -44,7 +44,7 @@ def encode_pictures(
     lost: list[str] = []
     if tokenizer.codes and bits == 32:
         raise ValueError(f"--bits 32: {tokenizer.name} has ids, which are whole numbers; leave it out")
-    tokenizer.check_choices(tokenizer.settings.tokenizer.refine if refine is None else refine, fit)
+    tokenizer.check_choices(refine, fit)
     kind = LatentKind(tokenizer.shape[-1], tokenizer.codes, bits)
     with LatentWriter(out, tokenizer.name, tokenizer.fingerprint, kind) as writer:
         for _, row in each_picture(

@@ -58,8 +58,7 @@ class PictureTokenizer(Tokenizer):
         Raises ValueError for another dtype or shape, for refining what a decoder then samples or what has codes, and
         for fit=False where there is no grid.
         """
-        steps = self.settings.tokenizer.refine if refine is None else refine
-        self.check_choices(steps, fit)
+        steps = self.check_choices(refine, fit)
 
         def encode(picture: np.ndarray, what: str) -> PictureTokens:
             picture = check_picture(picture, what)
@@ -72,8 +71,9 @@ class PictureTokenizer(Tokenizer):
 
         return self.each(encode, "picture", as_list(pictures, 3))
 
-    def check_choices(self, refine: int, fit: bool) -> None:
-        """Raises ValueError for what `tokenize` cannot do, before any picture is read."""
+    def check_choices(self, refine: int | None, fit: bool) -> int:
+        """The steps of descent. Raises ValueError for what `tokenize` cannot do, before any picture is read."""
+        refine = self.settings.tokenizer.refine if refine is None else refine
         if refine < 0:
             raise ValueError(f"refine {refine}: give 0 or more steps")
         if refine and self.codebooks:
@@ -84,6 +84,7 @@ class PictureTokenizer(Tokenizer):
             raise ValueError(
                 f"{self.name} knows {self.size} x {self.size} pixels alone: pictures cannot keep a size of their own"
             )
+        return refine
 
     def detokenize(
         self, tokens: Arrays, steps: SupportsIndex | None = None, seed: SupportsIndex = 0
