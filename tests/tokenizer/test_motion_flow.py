@@ -180,8 +180,8 @@ def test_looks_at_noise_alone(alone):
 def test_a_frame_has_the_same_noise_in_every_window(monkeypatch):
     """And in recordings that are longer."""
     model = seeded_model(FLOW.tokenizer).eval()
-    seen, drawn = [], model.decoder.drawn
-    monkeypatch.setattr(model.decoder, "drawn", lambda *args: seen.append(args[4]) or drawn(*args))
+    seen, look = [], model.decoder.net.forward
+    monkeypatch.setattr(model.decoder.net, "forward", lambda x_t, *args: seen.append(x_t) or look(x_t, *args))
     model.decode(torch.randn(150, 16), seed=3)
     assert len(seen) > 2
     cuts = windows(150, FLOW.tokenizer.window, FLOW.tokenizer.margin)

@@ -85,17 +85,19 @@ class MotionFlow(nn.Module):
         first: Motion,
         mask: Mask = None,
         steps: int | None = None,
-        noise: Motion | None = None,
+        seed: int = 0,
+        frames: slice = slice(None),
     ) -> Motion:
-        """What the decoder made, with what it left out. steps: None as in the configuration, 0 leaves it as it is.
+        """What the decoder made, with what it left out. steps: None as in the configuration, 0 leaves it as it is;
+        frames: of the recording, which these are: a frame has the same noise in every window.
 
-        Raises ValueError for fewer.
+        Raises ValueError for fewer steps.
         """
         steps = self.settings.steps if steps is None else steps
         if steps == 0:
             return first
-        if noise is None:
-            noise = seeded_noise(first.shape[1], 0).to(first.device).expand_as(first)
+        end = first.shape[1] if frames.stop is None else frames.stop
+        noise = seeded_noise(end, seed)[:, frames].to(first.device).expand_as(first)
         nodes = flow.reversed_log_spacing(steps)
         rest = flow.sample(lambda x_t, t: self.net(x_t, t, z, first, mask), PATH, noise, nodes)
         return first + self.settings.spread * rest
@@ -103,12 +105,9 @@ class MotionFlow(nn.Module):
     def reconstruct(
         self, z: Float[Tensor, "b t d"], steps: int | None = None, seed: int = 0, frames: slice = slice(None)
     ) -> Reconstruction:
-        """steps: 0 leaves what the decoder made as it is; frames: of the recording, which z are: a frame has the same
-        noise in every window. Raises ValueError for fewer steps."""
+        """As `drawn`."""
         x, presence = self.first(z)
-        end = z.shape[1] if frames.stop is None else frames.stop
-        noise = seeded_noise(end, seed)[:, frames].to(x.device).expand_as(x)
-        return reconstruction(self.drawn(z, x.float(), None, steps, noise), presence)
+        return reconstruction(self.drawn(z, x.float(), None, steps, seed, frames), presence)
 
 
 def mean_square(error: Motion, seen: Bool[Tensor, "b t k 1"]) -> Tensor:
