@@ -43,6 +43,10 @@ def test_decoders_are_compared_at_one_rate_and_encoder():
     assert len({config.tokenizer.encoder for config in configs}) == 1
     assert {config.tokenizer.shape for config in configs} == {(8, 8, 4)}
     assert len({(config.train.batch_size, config.optim) for config in configs}) == 1
+    codes = [recipe() for recipe in (grid.vqgan, grid.div_ae, grid.div_ae_swycc)]
+    assert {(c.tokenizer.encoder, c.tokenizer.bottleneck, c.optim) for c in codes} == {
+        (configs[0].tokenizer.encoder, grid.RVQ, configs[0].optim)
+    }
     ours, twin = grid.hands(), grid.hands_vae()
     assert {ours.tokenizer.encoder, twin.tokenizer.encoder} == {configs[0].tokenizer.encoder}
     assert {config.model_copy(update={"name": "", "tokenizer": ours.tokenizer}) for config in (ours, twin)} == {
@@ -83,7 +87,7 @@ def test_paper_sizes():
 def test_rates_of_numbers_and_of_codes():
     shapes = {
         recipe().name: with_pictures(recipe(), Path("generated"), PictureChoices(latent=2)).tokenizer.shape
-        for recipe in (*GRIDS, grid.div_ae, grid.div_ae_fsq)
+        for recipe in (*GRIDS, grid.vqgan, grid.div_ae, grid.div_ae_fsq)
     }
     assert set(shapes.values()) == {(8, 8, 2)}
 

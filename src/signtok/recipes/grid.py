@@ -113,8 +113,14 @@ def vae_b() -> PictureConfig:
     return paper_sized(grid_tokenizer("vae-b", decoder, encoder=LITE))
 
 
+def vqgan() -> PictureConfig:
+    """Codes in place of numbers, four of 8 bits a place by residual VQ, and the deterministic decoder and critic
+    of VQGAN (Esser et al. 2021): what `div-ae` is compared with."""
+    return grid_tokenizer("vqgan", VQGAN, RVQ)
+
+
 def div_ae() -> PictureConfig:
-    """Codes in place of numbers, four of 8 bits a place by residual VQ, decoded as `eps-vae` decodes."""
+    """The codes of `vqgan`, decoded as `eps-vae` decodes."""
     return grid_tokenizer("div-ae", FlowDecoder(), RVQ)
 
 

@@ -39,6 +39,7 @@ PICTURE_RECIPES: tuple[Callable[[], PictureConfig], ...] = (
     grid.hands_vae,
     grid.eps_vae_b,
     grid.vae_b,
+    grid.vqgan,
     grid.div_ae,
     grid.div_ae_fsq,
     grid.div_ae_swycc,
