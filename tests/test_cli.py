@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,10 +22,13 @@ from signtok.data.kaggle_writer import write_kaggle
 from signtok.data.landmarks import open_recordings
 from signtok.data.npz_file import write_npz
 from signtok.data.sources import SOURCES
+from signtok.evaluation.choices import PictureChecks
+from signtok.evaluation.run import evaluate_path
 from signtok.hub import load
 from signtok.recipes.pose import sign_continuous, sign_rvq, sign_rvq_ctc
 from signtok.recipes.run import warn_of_seen
 from signtok.tokens import read_tokens
+from signtok.training.checkpoint import MODEL_FORMAT, read_tensors, save_tensors
 from tiny import letters, right_hand, seeded_tokenizer, shrink
 
 
@@ -224,6 +228,27 @@ def test_a_flow_on_a_finished_tokenizer(shelf, run, tmp_path):
 )
 def test_a_flow_needs_a_tokenizer(run, tmp_path, start, message):
     assert_refused(run("train", "sign-rvq-flow", "--start", start, "--out", tmp_path / "run"), message)
+
+
+def test_weights_that_are_no_numbers_are_refused_by_all_that_read_them(shelf, run, tmp_path):
+    shutil.copytree(shelf / "tok", tmp_path / "tok")
+    path = tmp_path / "tok/model.safetensors"
+    stored = read_tensors(path, MODEL_FORMAT)
+    stored.tensors[min(stored.tensors)].view(-1)[0] = torch.nan
+    save_tensors(path, stored.tensors, stored.header)
+    out = ("--out", tmp_path / "out")
+    for command in (("train", "sign-rvq-flow", "--start", tmp_path / "tok"), ("probe", tmp_path / "tok")):
+        assert_refused(run(*command, "--data", "generated", *out), "has NaN or infinite numbers")
+    assert_refused(run("evaluate", tmp_path / "tok", *out), "has NaN or infinite numbers")
+
+
+def test_scores_that_cannot_be_written_are_still_said(capsys, shelf, monkeypatch):
+    """The folder goes while they are worked out."""
+    monkeypatch.setattr("signtok.evaluation.run.check_file", lambda path: None)
+    out = shelf / "letters.npz/scores.json"
+    with pytest.raises(OSError, match="exists"):
+        evaluate_path(str(shelf / "tok"), shelf / "letters.npz", out, (), PictureChecks())
+    assert "landmark error" in capsys.readouterr().out
 
 
 def test_what_a_start_has_seen_is_said(caplog):

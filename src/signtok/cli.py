@@ -185,7 +185,7 @@ def evaluate(
     """
     from signtok.evaluation.run import evaluate_path
 
-    print(evaluate_path(tokenizer, data, out, only, pictures))
+    evaluate_path(tokenizer, data, out, only, pictures)
 
 
 @app.command

@@ -82,7 +82,7 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[PictureFile]:
         raise not_what_was_asked(root, "pictures", why, "a folder of pictures")
     files = [file for parent, names in _picture_names(root) for file in _files_of(parent, names, root)]
     if not files:
-        give = f"a folder with a folder of {' '.join(sorted(SUFFIXES))} for each class"
+        give = f"a folder with a folder of {' '.join(sorted(SUFFIXES))} for each class; links are left out"
         raise not_what_was_asked(root, "pictures", "no pictures", give)
     return sorted(files, key=lambda file: (file.label, file.number, file.name))
 

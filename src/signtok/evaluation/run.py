@@ -19,9 +19,9 @@ from signtok.evaluation.score import Score, table, write_scores
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load
 
 
-def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence[str], pictures: PictureChecks) -> str:
-    """The scores as one table a source; also to `out` as JSON, if given. Without `data`, a tokenizer of pictures is
-    tested on the folder that it was trained on, one of landmarks on generated phrases."""
+def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence[str], pictures: PictureChecks) -> None:
+    """Prints the scores as one table a source; writes them to `out` as JSON, if given. Without `data`, a tokenizer of
+    pictures is tested on the folder that it was trained on, one of landmarks on generated phrases."""
     if out is not None:
         check_file(out)
     tokenizer = load(name)
@@ -34,9 +34,9 @@ def evaluate_path(name: str, data: Path | None, out: Path | None, only: Sequence
             options = ", ".join("--" + f.name.replace("_", "-") for f in fields(pictures) if f.name != "steps")
             raise ValueError(f"{options} are for pictures, and {tokenizer.name} is of landmarks; leave them out")
         groups = landmark_groups(tokenizer, data or Path(GENERATED), only, pictures.steps)
+    print("\n\n".join(f"{group}\n\n{table(scores, digits(scores))}" for group, scores in groups.items()), flush=True)
     if out is not None:
         write_scores(out, [score for scores in groups.values() for score in scores])
-    return "\n\n".join(f"{group}\n\n{table(scores, digits(scores))}" for group, scores in groups.items())
 
 
 def digits(scores: Sequence[Score]) -> int:

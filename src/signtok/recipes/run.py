@@ -17,7 +17,7 @@ from signtok.threads import use_threads
 from signtok.tokenizer.flow_training import FlowTraining
 from signtok.tokenizer.model import TokenizerModel
 from signtok.tokenizer.probe import ProbedTokenizer
-from signtok.training.checkpoint import MODEL_FORMAT, load_model_weights, load_weights, read_config, read_tensors
+from signtok.training.checkpoint import load_model_weights, load_weights, read_config, read_model_weights
 from signtok.training.fit import fit
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def train_flow(config: LandmarkConfig, run: Path, threads: int) -> None:
     decoder = start.tokenizer.decoder.model_copy(update={"flow": config.tokenizer.decoder.flow})
     config = config.model_copy(update={"tokenizer": start.tokenizer.model_copy(update={"decoder": decoder})})
     model = FlowTraining(config.tokenizer)
-    weights = read_tensors(folder / "model.safetensors", MODEL_FORMAT).tensors
+    weights = read_model_weights(folder / "model.safetensors")
     if start.tokenizer.decoder.flow is None:
         weights = {name.replace("decoder.", "decoder.first.", 1): tensor for name, tensor in weights.items()}
         weights |= {name: tensor for name, tensor in model.state_dict().items() if name.startswith("decoder.net.")}
@@ -160,9 +160,10 @@ def train_probe(run: Path, data: Path, out: Path, max_steps: int, threads: int) 
         }
     )
     model = ProbedTokenizer(config.tokenizer)
-    weights = read_tensors(run / "model.safetensors", MODEL_FORMAT).tensors
+    weights = read_model_weights(run / "model.safetensors")
     heads = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("head.")}
-    model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("head.")} | heads)
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+    load_weights(model, kept | heads, run / "model.safetensors")
     _fit(config, out, threads, model)
     print(f"next: signtok evaluate {out} --data {data}")
 

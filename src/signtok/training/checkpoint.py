@@ -108,16 +108,19 @@ def save_model(path: Path, model: nn.Module, config: Config) -> None:
     save_tensors(path, model.state_dict(), header)
 
 
-def load_model_weights(path: Path, model: nn.Module) -> None:
-    """Puts the weights of a `save_model` file into `model`, in place.
-
-    Raises ValueError for a file that is missing, damaged, or another model's.
-    """
+def read_model_weights(path: Path) -> dict[str, Tensor]:
+    """Those of a `save_model` file. Raises ValueError for one that is missing or damaged, and for NaN and infinity."""
     tensors = read_tensors(path, MODEL_FORMAT).tensors
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"{path}: {name} has NaN or infinite numbers: train again, or copy it anew")
-    load_weights(model, tensors, path)
+    return tensors
+
+
+def load_model_weights(path: Path, model: nn.Module) -> None:
+    """Puts the weights of a `save_model` file into `model`, in place. Raises ValueError as `read_model_weights` does, and
+    for another model's."""
+    load_weights(model, read_model_weights(path), path)
 
 
 def write_config(folder: Path, config: Config) -> None:
