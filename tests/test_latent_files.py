@@ -148,6 +148,15 @@ def test_a_header_that_makes_no_sense(tmp_path, bits):
         read_latents(path)
 
 
+def test_a_few_bytes_that_stand_for_more_than_memory_holds(tmp_path, monkeypatch):
+    """Equal numbers take no room in Parquet."""
+    path = tmp_path / "t.parquet"
+    write(path, row())
+    monkeypatch.setattr("signtok.tokens.file.MOST_PER_GROUP", 2)
+    with pytest.raises(ValueError, match=r"damaged token file \(3 numbers in a group of rows\); encode"):
+        list(read_latents(path))
+
+
 def test_numbers_that_a_file_should_not_hold(tmp_path):
     path = tmp_path / "t.parquet"
     write(path, row(), bits=32)

@@ -16,6 +16,8 @@ from signtok.data.kind import not_what_was_asked
 ROWS_PER_GROUP = 512
 NUMBERS_PER_GROUP = 2**22
 """Of long rows fewer: a group is in memory at once."""
+MOST_PER_GROUP = 2**28
+"""No writer of ours comes near, but a few bytes of Parquet can stand for as many equal numbers as they like."""
 MADE_BY = "a token file, which `signtok encode` makes"
 Row = TypeVar("Row")
 CALLED = {"signtok-tokens": "token file of landmarks", "signtok-latents": "token file of pictures"}
@@ -140,6 +142,9 @@ def row_groups(file: pq.ParquetFile, path: Path, schema: pa.Schema) -> Iterator[
     """The columns of the schema, group by group. Raises ValueError for a damaged file."""
     try:
         for group in range(file.num_row_groups):
+            stored = file.metadata.row_group(group)
+            if (most := max(stored.column(i).num_values for i in range(stored.num_columns))) > MOST_PER_GROUP:
+                raise ValueError(f"{most:,} numbers in a group of rows")
             for batch in file.iter_batches(ROWS_PER_GROUP, row_groups=[group], columns=schema.names):
                 yield batch.cast(schema)
     except (pa.ArrowException, OSError, ValueError) as error:

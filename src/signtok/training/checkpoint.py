@@ -118,8 +118,10 @@ def read_model_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_model_weights(path: Path, model: nn.Module) -> None:
-    """Puts the weights of a `save_model` file into `model`, in place. Raises ValueError as `read_model_weights` does, and
-    for another model's."""
+    """Puts the weights of a `save_model` file into `model`, in place.
+
+    Raises ValueError as `read_model_weights` does, and for another model's.
+    """
     load_weights(model, read_model_weights(path), path)
 
 
