@@ -12,7 +12,16 @@ from signtok.tokenizer.flow_decoder import Flow
 GRID = GridNet(channels=8, multipliers=(1, 2), blocks=1, patch=2)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
 EPS = FlowDecoder(net=UNET, perceptual=None, critic=None, denoised=None)
-SWYCC = EPS.model_copy(update={"first": GRID, "path": "cosine", "score": "data", "spacing": "even", "scale": 1.0})
+SWYCC = EPS.model_copy(
+    update={
+        "first": GRID,
+        "sees_latent": False,
+        "path": "cosine",
+        "score": "data",
+        "spacing": "even",
+        "scale": 1.0,
+    }
+)
 PAPER = EPS.model_copy(update={"predicts": "velocity"})
 both = pytest.mark.parametrize("config", [EPS, PAPER, SWYCC], ids=["eps-vae", "velocity", "swycc"])
 
@@ -192,18 +201,37 @@ def test_how_times_are_drawn(changes, low, mean):
     assert float((t < 0.2).float().mean()) == pytest.approx(low, abs=0.03)
 
 
-def test_stop_gradient_keeps_the_first_picture_to_itself():
-    """D_initial then learns from its own squared error alone."""
-    gradients = []
-    for config in (SWYCC.model_copy(update={"stop_gradient": True}), SWYCC):
-        decoder = build(config).train()
+@pytest.mark.parametrize("sees_latent", [False, True])
+def test_stop_gradient_keeps_the_first_picture_and_the_latent_to_themselves(sees_latent):
+    """D_initial and the encoder then learn from its own squared error alone."""
+    config = SWYCC.model_copy(update={"sees_latent": sees_latent})
+    found = []
+    for stop in (True, False):
+        decoder, z = build(config.model_copy(update={"stop_gradient": stop})).train(), latents().requires_grad_()
         torch.manual_seed(3)
-        decoder.loss(latents(), batch())[0].backward()
-        gradients.append(decoder.first.layers[0].weight.grad.clone())
+        decoder.loss(z, batch())[0].backward()
+        found.append((decoder.first.layers[0].weight.grad.clone(), z.grad))
     decoder.zero_grad()
-    torch.nn.functional.mse_loss(decoder.first(latents()), batch().x).backward()
-    torch.testing.assert_close(gradients[0], decoder.first.layers[0].weight.grad)
-    assert not torch.allclose(gradients[0], gradients[1])
+    z = latents().requires_grad_()
+    torch.nn.functional.mse_loss(decoder.first(z), batch().x).backward()
+    for stopped, not_stopped, alone in zip(*found, (decoder.first.layers[0].weight.grad, z.grad), strict=True):
+        torch.testing.assert_close(stopped, alone)
+        assert not torch.allclose(stopped, not_stopped)
+
+
+def test_what_the_network_is_given():
+    """The latent, and last a picture of it; either may be left out, not both."""
+    z = latents()
+    for config, channels in ((EPS, 8), (SWYCC, 3), (SWYCC.model_copy(update={"sees_latent": True}), 8)):
+        decoder = build(config)
+        seen = decoder.condition(z)
+        assert seen.shape[1] == channels
+        if decoder.first is not None:
+            torch.testing.assert_close(seen[:, -3:], decoder.first(z))
+    with pytest.raises(ValueError, match="neither the latent nor a picture"):
+        FlowDecoder(sees_latent=False, shortcut=False)
+    with pytest.raises(ValueError, match="stop_gradient needs first"):
+        FlowDecoder(stop_gradient=True)
 
 
 def test_the_critic_judges_pairs_with_the_noised_picture(monkeypatch):

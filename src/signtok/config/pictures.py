@@ -102,11 +102,13 @@ class FlowDecoder(Settings):
         channels=64, multipliers=(1, 2), attention=(1,), blocks=1, patch=4
     )
     first: GridNet | None = None
-    """Paper 001's D_initial: a picture made of the latent, by squared error, which the U-Net is given in its place."""
+    """Paper 001's D_initial: a picture made of the latent, by squared error, which the U-Net is given."""
+    sees_latent: bool = True
+    """Whether the network is given the latent beside the picture that was made of it: in paper 001 it is not."""
     first_weight: float = Field(default=1.0, ge=0)
     """Of its squared error."""
     stop_gradient: bool = False
-    """Whether that picture learns nothing from what is made of it."""
+    """Whether D_initial, and with it the encoder, learns nothing from what the network makes of its picture."""
     shortcut: bool = True
     """Whether the network's answer is added to that picture, or where there is none to a linear one of the latent,
     which it is then given too: it has to say what they lack, and not all. One that answers with the velocity is given
@@ -135,6 +137,14 @@ class FlowDecoder(Settings):
     """Of what the first look at each picture takes it for."""
     critic: CriticConfig | None = CriticConfig()
     """Of pairs of that picture and the noised one."""
+
+    @model_validator(mode="after")
+    def _is_told_something(self) -> "FlowDecoder":
+        if not (self.sees_latent or self.first or self.shortcut):
+            raise ValueError("a network that is given neither the latent nor a picture of it draws anything at all")
+        if self.stop_gradient and not self.first:
+            raise ValueError("stop_gradient needs first: nothing else would teach the encoder")
+        return self
 
 
 PictureDecoder = Annotated[PlainDecoder | LatentDiffusionDecoder | FlowDecoder, Field(discriminator="kind")]

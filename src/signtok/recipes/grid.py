@@ -64,6 +64,7 @@ def lpips_ae() -> PictureConfig:
 
 REFINE = FlowDecoder(
     first=FIRST,
+    sees_latent=False,
     path="cosine",
     scale=1.0,
     score="data",

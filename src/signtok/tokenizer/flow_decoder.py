@@ -40,7 +40,7 @@ class Flow(nn.Module):
     decoded at once, as many as in training.
 
     The U-Net is given the noised picture and, channel by channel, the latent, its places enlarged to squares (paper
-    003), with a linear picture of it, or the picture that D_initial made of it (paper 001).
+    003), and a picture of it: a linear one, or what D_initial made of it (paper 001, which gives that alone).
     """
 
     def __init__(self, config: FlowDecoder, latent: int, stride: int, tile: int) -> None:
@@ -49,16 +49,20 @@ class Flow(nn.Module):
         self.path = flow.Path(config.path, config.scale)
         self.first = GridUp(config.first, latent) if config.first else None
         self.linear = LappedUp(latent, stride) if config.shortcut and not config.first else None
-        given = 3 if self.first else latent + (3 if self.linear else 0)
+        given = (latent if config.sees_latent else 0) + (3 if self.first or self.linear else 0)
         self.net = build_denoiser(config.net, 3 + given)
         self.adversary = Adversary(config.critic, 6, timed=True) if config.critic else None
 
     def condition(self, z: Float[Tensor, "b y x d"]) -> Float[Tensor, "b c h w"]:
+        """The latent, and last a picture of it."""
+        given, places = [], z.permute(0, 3, 1, 2)
+        if self.config.sees_latent:
+            given.append(F.interpolate(places, scale_factor=float(self.stride), mode="nearest"))
         if self.first is not None:
-            return self.first(z)
-        z = z.permute(0, 3, 1, 2)
-        enlarged = F.interpolate(z, scale_factor=float(self.stride), mode="nearest")
-        return enlarged if self.linear is None else torch.cat([enlarged, self.linear(z)], 1)
+            given.append(self.first(z))
+        if self.linear is not None:
+            given.append(self.linear(places))
+        return torch.cat(given, 1)
 
     def look(self, x_t: Picture, t: Times, condition: Tensor) -> flow.Estimate:
         """What the noised picture is taken for; in float32 but for the network."""
@@ -77,7 +81,7 @@ class Flow(nn.Module):
         condition, pictures = self.condition(z), len(batch.x)
         rows, t = self.looks(pictures)
         rows, t = rows.to(batch.x.device), t.to(batch.x.device)
-        given = (condition.detach() if self.first and self.config.stop_gradient else condition)[rows]
+        given = (condition.detach() if self.config.stop_gradient else condition)[rows]
         x = batch.x[rows]
         noise = torch.randn_like(x)
         x_t = self.path.at(x, noise, t)
@@ -87,7 +91,7 @@ class Flow(nn.Module):
         score = F.mse_loss(said, wanted)
         loss, logs = score, {"score": score.detach(), "mse": F.mse_loss(found.x, x).detach() / PER_UNIT}
         if self.first is not None:
-            error = F.mse_loss(condition.float(), batch.x)
+            error = F.mse_loss(condition[:, -3:].float(), batch.x)
             loss, logs["first"] = loss + self.config.first_weight * error, error.detach() / PER_UNIT
         if self.config.perceptual:
             seen = perceptual_loss(self.config.perceptual, found.x[:pictures], batch.x, self.training)
