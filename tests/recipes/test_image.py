@@ -72,6 +72,8 @@ def test_a_rung_changes_one_thing():
     assert changes(ladders.SWYCC[0], ladders.SWYCC[1]) == {"first_weight"}
     assert changes(ladders.SWYCC[1], grid.swycc) == {"perceptual"}
     assert changes(ladders.SWYCC[2], grid.swycc) == {"stop_gradient"}
+    assert changes(ladders.SWYCC[3], ladders.SWYCC[2]) == {"sees_latent"}
+    assert changes(*ladders.EPS_VAE[-2:]) == {"first", "stop_gradient"}
 
 
 def test_paper_sizes():

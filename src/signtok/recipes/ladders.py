@@ -7,7 +7,7 @@
 from collections.abc import Callable
 
 from signtok.config import FlowDecoder, NoBottleneck, PictureConfig, TransformerConfig
-from signtok.recipes.grid import REFINE, grid_tokenizer
+from signtok.recipes.grid import FIRST, REFINE, grid_tokenizer
 
 TRANSFORMER = TransformerConfig(width=192, blocks=6, patch=8)
 """About the work of the U-Net."""
@@ -29,9 +29,10 @@ SWYCC = (
     _of_swycc("score", _changed(REFINE, first_weight=0.0, perceptual=None)),
     _of_swycc("mse", _changed(REFINE, perceptual=None)),
     _of_swycc("stop", _changed(REFINE, stop_gradient=True)),
+    _of_swycc("latent", _changed(REFINE, stop_gradient=True, sees_latent=True)),
 )
 """Diffusion alone; with squared error of D_initial; (`swycc` itself: and with LPIPS); what D_refine sees not its
-teacher."""
+teacher; and D_refine given the latent too."""
 
 
 def _ladder() -> list[FlowDecoder]:
@@ -53,5 +54,6 @@ EPS_VAE = (
     _of_eps_vae("velocity", _changed(FlowDecoder(), predicts="velocity")),
     _of_eps_vae("spacing-no-critic", _changed(_ladder()[-1], critic=None)),
     _of_eps_vae("no-critic", _changed(FlowDecoder(), critic=None)),
+    _of_eps_vae("stop", _changed(FlowDecoder(), critic=None, first=FIRST, stop_gradient=True)),
 )
 LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE)
