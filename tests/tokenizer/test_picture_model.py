@@ -32,9 +32,18 @@ ODD = GridNet(channels=8, multipliers=(1,), blocks=1)
 UNET = UNetConfig(channels=8, multipliers=(1, 2), blocks=1, attention=(1,), head=8)
 CRITIC = CriticConfig(channels=8, layers=1, time=8, penalty_every=1)
 FLOW = FlowDecoder(net=UNET, perceptual=None, critic=CRITIC)
-SWYCC = FlowDecoder(
-    net=UNET, first=GRID, path="cosine", score="data", spacing="even", scale=1.0, perceptual=None, critic=None
+STOPPED = FlowDecoder(
+    net=UNET,
+    first=GRID,
+    stop_gradient=True,
+    path="cosine",
+    score="data",
+    spacing="even",
+    scale=1.0,
+    perceptual=None,
+    critic=None,
 )
+SWYCC = STOPPED.model_copy(update={"sees_latent": False, "stop_gradient": False})
 RVQ = ResidualVQConfig(codebooks=2, codes=8, dim=6, dropout=0, bypass=0)
 FSQ = FSQConfig(levels=(64, 48), codebooks=3)  # small numbers are not all rounded to 0
 
@@ -45,6 +54,7 @@ def decoders(net):
         yield PlainDecoder(net=net, critic=CRITIC), "critic"
         yield FLOW, "flow"
         yield SWYCC, "first"
+        yield STOPPED, "stopped"
     else:
         yield LatentDiffusionDecoder(net=net, steps=7, width=16), "diffusion"
 
