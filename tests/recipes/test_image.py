@@ -73,7 +73,11 @@ def test_a_rung_changes_one_thing():
     assert changes(ladders.SWYCC[1], grid.swycc) == {"perceptual"}
     assert changes(ladders.SWYCC[2], grid.swycc) == {"stop_gradient"}
     assert changes(ladders.SWYCC[3], ladders.SWYCC[2]) == {"sees_latent"}
-    assert changes(*ladders.EPS_VAE[-2:]) == {"first", "stop_gradient"}
+    no_critic, stop, noise_alone = ladders.EPS_VAE[-3:]
+    assert changes(no_critic, stop) == {"first", "stop_gradient"}
+    assert changes(stop, noise_alone) == {"denoised"}
+    assert changes(ladders.DETERMINISTIC_STOPPED[0], grid.gan_ae) == {"first", "net"}
+    assert changes(ladders.DETERMINISTIC_STOPPED[1], grid.lpips_ae) == {"first", "net"}
 
 
 def test_paper_sizes():

@@ -52,6 +52,7 @@ def decoders(net):
     yield PlainDecoder(net=net), "plain"
     if isinstance(net, GridNet):
         yield PlainDecoder(net=net, critic=CRITIC), "critic"
+        yield PlainDecoder(net=net, first=net), "added"
         yield FLOW, "flow"
         yield SWYCC, "first"
         yield STOPPED, "stopped"
@@ -154,12 +155,18 @@ def test_a_grid_takes_multiples_of_its_stride(size):
             },
             "takes an even number",
         ),
+        ({"decoder": PlainDecoder(net=GRID, first=ODD)}, "give them one stride"),
     ],
 )
 def test_settings_that_cannot_work(changes, message):
     settings = {"size": 16, "latent": 6, "encoder": GRID, "decoder": PlainDecoder(net=GRID)}
     with pytest.raises(ValueError, match=message):
         PictureTokenizerConfig(**settings | changes)
+
+
+def test_what_is_added_to_a_grid_is_one():
+    with pytest.raises(ValueError, match="first needs a net of kind 'grid', not 'linear'"):
+        PlainDecoder(net=LinearNet(), first=GRID)
 
 
 @pytest.mark.parametrize("layers", [3, 4])
@@ -170,6 +177,20 @@ def test_a_critic_works_from_its_smallest_size_on(layers):
     )
     loss, _ = build(config).train().loss(make_batch(size=critic.smallest))
     assert loss.isfinite()
+
+
+@pytest.mark.parametrize("critic", [None, CRITIC])
+def test_a_first_picture_and_the_latent_learn_from_its_squared_error_alone(critic):
+    settings = PlainDecoder(net=GRID, first=GRID, critic=critic)
+    model = build(PictureTokenizerConfig(size=16, latent=6, encoder=GRID, decoder=settings)).train()
+    batch, model.decoder.net = make_batch(), Brighter()
+    loss, _ = model.loss(batch)
+    loss.backward()
+    learnt = [*model.encoder.parameters(), *model.decoder.first.parameters()]
+    found = [p.grad.clone() for p in learnt]
+    initial = model.decoder.first(model.encoder(batch.x))
+    wanted = torch.autograd.grad(torch.nn.functional.mse_loss(initial, batch.x) / 4, learnt)
+    torch.testing.assert_close(found, list(wanted))
 
 
 class Brighter(torch.nn.Module):

@@ -74,8 +74,17 @@ class PlainDecoder(Settings):
 
     kind: Literal["plain"] = "plain"
     net: Net = ConvolutionNet()
+    first: GridNet | None = None
+    """A second net whose squared error alone teaches the encoder: `net` adds to its picture and learns by all losses,
+    but neither that picture nor the latent learns from it, as with `stop_gradient` of a flow."""
     perceptual: PerceptualConfig | None = None
     critic: CriticConfig | None = None
+
+    @model_validator(mode="after")
+    def _adds_to_a_grid(self) -> "PlainDecoder":
+        if self.first and not isinstance(self.net, GridNet):
+            raise ValueError(f"first needs a net of kind 'grid', not {self.net.kind!r}")
+        return self
 
 
 class LatentDiffusionDecoder(Settings):
@@ -198,7 +207,8 @@ class PictureTokenizerConfig(Settings):
         takes_grid = isinstance(decoder, FlowDecoder) or isinstance(decoder.net, GridNet)
         if isinstance(encoder, GridNet) != takes_grid:
             raise ValueError(f"a {encoder.kind} encoder and a {decoder.kind} decoder: only one of them has a grid")
-        nets = [encoder, decoder.first if isinstance(decoder, FlowDecoder) else decoder.net]
+        nets = [encoder, None if isinstance(decoder, FlowDecoder) else decoder.net]
+        nets += [None if isinstance(decoder, LatentDiffusionDecoder) else decoder.first]
         strides = {net.stride for net in nets if isinstance(net, GridNet)}
         if len(strides) > 1:
             raise ValueError(f"nets of {' and '.join(map(str, sorted(strides)))} pixels a place: give them one stride")

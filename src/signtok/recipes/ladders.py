@@ -7,7 +7,7 @@
 from collections.abc import Callable
 
 from signtok.config import FlowDecoder, NoBottleneck, PictureConfig, TransformerConfig
-from signtok.recipes.grid import FIRST, REFINE, grid_tokenizer
+from signtok.recipes.grid import DETERMINISTIC, FIRST, REFINE, VQGAN, grid_tokenizer
 
 TRANSFORMER = TransformerConfig(width=192, blocks=6, patch=8)
 """About the work of the U-Net."""
@@ -55,5 +55,16 @@ EPS_VAE = (
     _of_eps_vae("spacing-no-critic", _changed(_ladder()[-1], critic=None)),
     _of_eps_vae("no-critic", _changed(FlowDecoder(), critic=None)),
     _of_eps_vae("stop", _changed(FlowDecoder(), critic=None, first=FIRST, stop_gradient=True)),
+    _of_eps_vae("noise-alone", _changed(FlowDecoder(), critic=None, first=FIRST, stop_gradient=True, denoised=0.0)),
 )
-LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE)
+"""The last never looks at a noised picture: a flow in name only, that tells what noised pictures teach."""
+
+ADDED = DETERMINISTIC.model_copy(update={"blocks": 3, "shortcut": False})
+"""With D_initial as much work as DETERMINISTIC."""
+STOPPED = VQGAN.model_copy(update={"net": ADDED, "first": FIRST})
+DETERMINISTIC_STOPPED = (
+    lambda: grid_tokenizer("gan-ae-stop", STOPPED, NoBottleneck()),
+    lambda: grid_tokenizer("lpips-ae-stop", STOPPED.model_copy(update={"critic": None}), NoBottleneck()),
+)
+"""`gan-ae` and `lpips-ae` whose encoder learns from squared error alone, as in `swycc-stop`."""
+LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE, *DETERMINISTIC_STOPPED)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from signtok.config import FlowDecoder, GridNet, LatentDiffusionDecoder, PictureDecoder, PlainDecoder
 from signtok.data.batch import PictureBatch
+from signtok.nn.grid_nets import GridUp
 from signtok.nn.picture_nets import build_up
 from signtok.nn.tiles import in_tiles
 from signtok.tokenizer.adversary import Adversary
@@ -47,22 +48,33 @@ def build_picture_decoder(
 
 
 class Plain(nn.Module):
-    """One network: squared error alone (paper 000), with LPIPS, and with a critic (VQGAN, Esser et al. 2021)."""
+    """One network: squared error alone (paper 000), with LPIPS, and with a critic (VQGAN, Esser et al. 2021); or
+    two, of which the first knows squared error alone and the encoder learns from no other."""
 
     def __init__(self, config: PlainDecoder, size: int, latent: int) -> None:
         super().__init__()
         self.config, self.size = config, size
         self.net = build_up(config.net, size, latent)
+        self.first = GridUp(config.first, latent) if config.first else None
         self.adversary = Adversary(config.critic, 3, timed=False) if config.critic else None
 
     def loss(self, z: Float[Tensor, "b *grid d"], batch: PictureBatch) -> tuple[Tensor, Logs]:
         """In evaluation of what is decoded: values beyond black and white are none."""
-        x = self.net(z) if self.training else self.net(z).clamp(-1, 1)
+        initial = None if self.first is None else self.first(z)
+        x = self.net(z) if initial is None else self.net(z.detach()) + initial.detach()
+        x = x if self.training else x.clamp(-1, 1)
         loss, logs = picture_loss(self.config.perceptual, x, batch, self.training)
         if self.adversary is not None:
             more, judged = self.adversary.loss(batch.x, x.float())
             loss, logs = loss + more / PER_UNIT, logs | judged
+        if self.training and initial is not None:
+            error = F.mse_loss(initial.float(), batch.x) / PER_UNIT
+            loss, logs["first"] = loss + error, error.detach()
         return loss, logs
+
+    def picture(self, z: Float[Tensor, "b *grid d"]) -> Float[Tensor, "b 3 h w"]:
+        x = self.net(z)
+        return (x if self.first is None else x + self.first(z)).float()
 
     def reconstruct(
         self, z: Float[Tensor, "b *grid d"], steps: int | None = None, generator: torch.Generator | None = None
@@ -74,9 +86,9 @@ class Plain(nn.Module):
     def certain(self, z: Float[Tensor, "b *grid d"]) -> Float[Tensor, "b 3 h w"]:
         """A grid that is larger than those of training in tiles."""
         if not isinstance(self.config.net, GridNet):
-            return self.net(z).float()
+            return self.picture(z)
         tile, places = self.size // self.config.net.stride, (z.shape[1], z.shape[2])
-        return in_tiles(lambda z: self.net(z.permute(0, 2, 3, 1)).float(), [z.permute(0, 3, 1, 2)], places, tile)
+        return in_tiles(lambda z: self.picture(z.permute(0, 2, 3, 1)), [z.permute(0, 3, 1, 2)], places, tile)
 
 
 class Denoiser(nn.Module):
