@@ -560,7 +560,7 @@ MISTAKES = {
     "compose to txt": (("data", "compose", "{letters}", "--out", "{out}/o.txt"), r"name NAME\.npz, or a folder"),
     "too many codebooks": (
         ("decode", "{tokens}", "--out", "{out}/o.npz", "--tokenizer", "{tok}", "--codebooks", "5"),
-        r"num_codebooks=5: this tokenizer has 4",
+        r"codebooks 5: this tokenizer has 4",
     ),
     "unknown recipe": (("train", "nobody", "--data", "{out}"), r"unknown recipe 'nobody'; the recipes are: sign-rvq"),
     "no sources": (

@@ -277,10 +277,8 @@ def test_start_from_weights_that_are_there(shelf, run, tmp_path):
         (("decode", "landmarks.parquet", "--out", "x.npz"), "is a token file of landmarks, made by tokenizer 'signs'"),
         (("encode", "set/A/A9.png", "--out", "t.parquet"), "nothing was written"),
         (("decode", "t", "--out", "o"), "no such token file"),
-        (
-            ("decode", "t", "--out", "o", "--codebooks", 2),
-            "--codebooks is for landmarks, and tiny is of pictures; leave it out",
-        ),
+        (("decode", "t", "--out", "o", "--codebooks", 2), "codebooks 2: this tokenizer is continuous and has none"),
+        (("evaluate", "--data", "set", "--codebooks", 2), "codebooks 2: this tokenizer is continuous and has none"),
         (("reconstruct", "set", "--out", "x.html"), "name the output"),
         (("reconstruct", "set", "--out", "x.png", "--limit", 0), "show at least one picture"),
         (("decode", "tokens.parquet", "--out", "set"), "exists; name a new folder"),

@@ -179,7 +179,7 @@ def test_fewer_codebooks(tok, hand, number):
 
 @pytest.mark.parametrize("number", [0, 5, -1])
 def test_codebooks_that_are_not_there(tok, hand, number):
-    with pytest.raises(ValueError, match=rf"^num_codebooks={number}: this tokenizer has 4; give 1 to 4$"):
+    with pytest.raises(ValueError, match=rf"^codebooks {number}: this tokenizer has 4; give 1 to 4$"):
         tok.detokenize(tok.tokenize([hand]), number)
 
 

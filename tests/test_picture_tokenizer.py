@@ -20,6 +20,7 @@ from signtok.config import (
     ResidualVQConfig,
     UNetConfig,
 )
+from signtok.data.batch import unsigned
 from signtok.hub import LandmarkTokenizer, PictureTokenizer, load, load_landmark_tokenizer
 from signtok.hub.find import PRETRAINED
 from signtok.tokenizer.picture_model import PictureModel
@@ -121,6 +122,25 @@ def test_ids_that_are_none(kind):
         tok.detokenize([np.zeros(tok.shape, np.float32)])
     with pytest.raises(ValueError, match=f"expected 0 to {tok.codes - 1}"):
         tok.detokenize([np.full(tok.shape, tok.codes)])
+
+
+def test_fewer_codebooks():
+    """What the first of residual VQ stand for is decoded as it would be by the model; groups of finite scalars belong
+    together."""
+    tok, picture = make(RVQ), np.random.default_rng(2).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    z = tok.tokenize([picture])
+    np.testing.assert_array_equal(tok.detokenize(z, 2)[0], tok.detokenize(z)[0])
+    [one] = tok.detokenize(z, 1)
+    latent = tok.model.from_ids(torch.from_numpy(np.asarray(z[0])[None, ..., :1]))
+    found = tok.model.decode(latent, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(one, unsigned(found)[0].numpy())
+    assert (one != tok.detokenize(z)[0]).any()
+    for number in (0, 3):
+        with pytest.raises(ValueError, match=f"codebooks {number}: this tokenizer has 2; give 1 to 2"):
+            tok.detokenize(z, number)
+    tok = make(GRID.model_copy(update={"latent": 6, "bottleneck": FSQConfig(levels=(8, 6, 5), codebooks=2)}))
+    with pytest.raises(ValueError, match="ids of 1 groups, this tokenizer has 2: give all"):
+        tok.detokenize(tok.tokenize([picture]), 1)
 
 
 @pytest.mark.parametrize("kind", GRIDS)

@@ -126,7 +126,7 @@ def decode(
         out: NAME.npz for all, NAME.pose, NAME.gif or NAME.mp4 (numbered where there are several); for pictures a
             folder.
         tokenizer: the tokenizer that made the tokens.
-        codebooks: use only the first so many codebooks.
+        codebooks: use only the first so many codebooks of residual VQ.
         steps: of a decoder that samples; as it was trained by default.
         seed: of its noise.
     """

@@ -138,9 +138,7 @@ def decode_file(path: Path, out: Path, name: str, codebooks: int | None, steps: 
     """What a token file stands for."""
     tokenizer = load(name)
     if isinstance(tokenizer, PictureTokenizer):
-        if codebooks is not None:
-            raise ValueError(f"--codebooks is for landmarks, and {tokenizer.name} is of pictures; leave it out")
-        return decode_pictures(tokenizer, path, out, steps, seed)
+        return decode_pictures(tokenizer, path, out, codebooks, steps, seed)
     return decode_recordings(discrete(tokenizer), path, out, codebooks, steps, seed)
 
 

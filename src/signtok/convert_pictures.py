@@ -16,6 +16,7 @@ from signtok.data.picture import SUFFIXES, PicturePlacement, fit_picture, read_p
 from signtok.data.picture_folder import PictureFile, each_picture, list_pictures, readable
 from signtok.data.split import spaced
 from signtok.draw import INK, PAPER
+from signtok.hub.base import check_codebooks
 from signtok.hub.pictures import PictureTokenizer, PictureTokens
 from signtok.tokens.latents import LatentKind, LatentWriter, PictureLatent, read_latents
 
@@ -89,8 +90,11 @@ def to_row(
     return row
 
 
-def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: int | None, seed: int) -> str:
+def decode_pictures(
+    tokenizer: PictureTokenizer, path: Path, out: Path, codebooks: int | None, steps: int | None, seed: int
+) -> str:
     """A token file to OUT/CLASS/NAME.png, each of the size that it had; OUT appears when all are there."""
+    check_codebooks(codebooks, tokenizer.codebooks)
     rows = read_latents(path, tokenizer.fingerprint, tokenizer.name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists; name a new folder for the pictures")
@@ -110,7 +114,7 @@ def decode_pictures(tokenizer: PictureTokenizer, path: Path, out: Path, steps: i
             if row.licence:
                 about.add_itxt("Copyright", row.licence)
             try:
-                (picture,) = tokenizer.detokenize([placed], steps, seed)
+                (picture,) = tokenizer.detokenize([placed], codebooks, steps, seed)
             except ValueError as error:
                 raise ValueError(f"{path.name}, {row.name!r}: {error}") from None
             Image.fromarray(picture).save(target, pnginfo=about)
@@ -144,7 +148,7 @@ def reconstruct_pictures(
     befores = [(file, picture) for file, picture in read if not isinstance(picture, ValueError)]
     if not befores:
         raise ValueError(str(read[0][1]))
-    afters = tokenizer.detokenize(tokenizer.tokenize([picture for _, picture in befores]), steps, seed)
+    afters = tokenizer.detokenize(tokenizer.tokenize([picture for _, picture in befores]), steps=steps, seed=seed)
     squares = [
         (fit_picture(b, tokenizer.size), fit_picture(a, tokenizer.size))
         for (_, b), a in zip(befores, afters, strict=True)

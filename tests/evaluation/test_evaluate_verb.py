@@ -17,6 +17,7 @@ from signtok.config import (
     PictureDataConfig,
     PictureTokenizerConfig,
     PlainDecoder,
+    ResidualVQConfig,
 )
 from signtok.evaluation import run_pictures
 from signtok.hub import PictureTokenizer
@@ -129,6 +130,21 @@ def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_pat
     ended = run("evaluate", folder, "--steps", "11")
     assert (ended.code, ended.err.count("\n")) == (2, 1)
     assert "give 0 to that" in ended.err
+
+
+def test_fewer_codebooks_are_told(run_of, pictures, run, tmp_path):
+    net = GridNet(channels=8, multipliers=(1, 1), blocks=1, shortcut=True)
+    codes = ResidualVQConfig(codebooks=2, codes=8, dim=6)
+    folder = run_of(pictures, encoder=net, decoder=PlainDecoder(net=net), latent=6, bottleneck=codes)
+    found = {}
+    for number in ("1", "2"):
+        ended = run("evaluate", folder, "--codebooks", number, "--out", tmp_path / "s.json")
+        assert (ended.code, ended.err) == (0, "")
+        found[number] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    assert found["1"]["value"] != found["2"]["value"]
+    assert "|codebooks:1|mse" in found["1"]["signature"]
+    ended = run("evaluate", folder, "--codebooks", 3)
+    assert (ended.code, "codebooks 3: this tokenizer has 2; give 1 to 2" in ended.err) == (2, True)
 
 
 def test_pictures_of_another_size_keep_their_resolution(run_of, pictures, run, tmp_path):

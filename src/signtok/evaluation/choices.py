@@ -15,6 +15,8 @@ class PictureChecks:
 
     refine: int | None = None
     """steps that improve each latent by descent, as in encode; by default as the tokenizer is set"""
+    codebooks: int | None = None
+    """the first so many of residual VQ alone, as in decode; by default all"""
     steps: int | None = None
     """steps of a decoder that samples, as in decode; by default as it was trained"""
     size: int | None = None

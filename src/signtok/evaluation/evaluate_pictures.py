@@ -97,20 +97,21 @@ def reconstruct_all(
     classes: Sequence[str],
     what: str,
     refine: int | None = None,
+    codebooks: int | None = None,
     steps: int | None = None,
 ) -> Reconstructed:
-    """One by one, as they are used; refine: as in `tokenize`; steps: as in `detokenize`. Pictures of another size than
-    the tokenizer's keep their resolution.
+    """One by one, as they are used; refine: as in `tokenize`; codebooks, steps: as in `detokenize`. Pictures of another
+    size than the tokenizer's keep their resolution.
 
     Raises ValueError without a picture, and as these do.
     """
     if not len(pixels):
         raise ValueError(f"{what}: no pictures to evaluate")
-    tokenizer.detokenize([np.zeros(tokenizer.shape, tokenizer.dtype)], steps)  # what it refuses, before the encoding
+    tokenizer.detokenize([np.zeros(tokenizer.shape, tokenizer.dtype)], codebooks, steps)  # refuse before encoding
     latents, after, fit = [], np.empty_like(pixels), pixels.shape[1] == tokenizer.size
     for piece in _pieces(len(pixels), "reconstruct"):
         tokens = tokenizer.tokenize([*pixels[piece]], refine, fit)
-        after[piece] = np.stack(tokenizer.detokenize(tokens, steps))
+        after[piece] = np.stack(tokenizer.detokenize(tokens, codebooks, steps))
         latents.append(np.stack(tokens).reshape(len(tokens), -1))
     return Reconstructed(tokenizer, what, np.ascontiguousarray(pixels), after, np.concatenate(latents), labels, classes)
 

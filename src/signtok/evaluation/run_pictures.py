@@ -47,16 +47,22 @@ class Tested:
         return self.folder.resolve().name
 
     def reconstructed(
-        self, tokenizer: PictureTokenizer, refine: int | None = None, steps: int | None = None
+        self,
+        tokenizer: PictureTokenizer,
+        refine: int | None = None,
+        codebooks: int | None = None,
+        steps: int | None = None,
     ) -> Reconstructed:
-        """refine, steps: in place of the tokenizer's own; the signature tells them."""
+        """refine, codebooks, steps: in place of the tokenizer's own; the signature tells them."""
         pictures, rows = self.pictures, self.rows
         what = f"{self.name}|{self.part}|{len(rows)} pictures|{pictures.pixels.shape[1]} px|{pictures.hash}"
         if refine is not None:
             what += f"|refined {refine} steps"
+        if codebooks is not None:
+            what += f"|codebooks:{codebooks}"
         what += decoded_in(tokenizer, steps)
         labels, classes = pictures.labels[rows], pictures.classes
-        return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine, steps)
+        return reconstruct_all(tokenizer, pictures.pixels[rows], labels, classes, what, refine, codebooks, steps)
 
     def hands(self, landmarks: Path) -> PictureHands:
         """Raises ValueError for rendered pictures, which have no landmarks, and as `hands_of_pictures` does."""
@@ -121,7 +127,7 @@ def evaluate_pictures(
     check_size(tokenizer, checks.size)
     tested = unseen_pictures(tokenizer, data, checks.limit, checks.size)
     hands = tested.hands(checks.landmarks) if checks.landmarks else None
-    done = tested.reconstructed(tokenizer, checks.refine, checks.steps)
+    done = tested.reconstructed(tokenizer, checks.refine, checks.codebooks, checks.steps)
     scores = pixel_scores(done) + (hand_scores(done, hands) if hands else [])
     if not checks.pixels_only:
         scores += perceptual_scores(done, checks.inception, checks.clip)

@@ -184,6 +184,15 @@ def whole_number(name: str, value: SupportsIndex) -> int:
     return number
 
 
+def check_codebooks(number: int | None, have: int) -> None:
+    """Raises ValueError for the first so many of codebooks that are not there."""
+    if number is None or 1 <= number <= have:
+        return
+    if not have:
+        raise ValueError(f"codebooks {number}: this tokenizer is continuous and has none; leave it out")
+    raise ValueError(f"codebooks {number}: this tokenizer has {have}; give 1 to {have}")
+
+
 def as_list(items: Any, dimensions: int | None = None) -> Sequence[np.ndarray]:
     """A single array of the right number of dimensions counts as a list of one."""
     single = isinstance(items, np.ndarray) and items.dtype != object

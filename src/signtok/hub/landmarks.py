@@ -11,7 +11,7 @@ from signtok.config import Config, LandmarkConfig, ResidualVQConfig
 from signtok.data.normalise import MIDDLE_OF_PICTURE, Placement, denormalise, normalise
 from signtok.data.recording import check_landmarks
 from signtok.data.text import BLANK, VOCABULARY, decode_text, encode_text
-from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, whole_number
+from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, check_codebooks, whole_number
 from signtok.tokenizer.ctc_decode import greedy, prefix_beam
 from signtok.tokenizer.model import TokenizerModel
 
@@ -108,6 +108,7 @@ class LandmarkTokenizer(Tokenizer):
 
     def _latent(self, tokens: np.ndarray, num_codebooks: int | None, what: str) -> torch.Tensor:
         tokens = np.asarray(tokens)
+        check_codebooks(num_codebooks, self.codebooks)
         if tokens.ndim != 2 or 0 in tokens.shape:
             raise ValueError(f"{what}: expected tokens of shape (T, {self.width}) with T >= 1, got {tokens.shape}")
         if self.codebooks == 0:
@@ -116,10 +117,6 @@ class LandmarkTokenizer(Tokenizer):
             return self.tensor(np.array(tokens, np.float32))
         if tokens.dtype.kind not in "iu":
             raise ValueError(f"{what}: expected integer ids (T, {self.width}), got {tokens.dtype} {tokens.shape}")
-        if num_codebooks is not None and not 1 <= num_codebooks <= self.codebooks:
-            raise ValueError(
-                f"num_codebooks={num_codebooks}: this tokenizer has {self.codebooks}; give 1 to {self.codebooks}"
-            )
         return self.model.from_ids(self.tensor(np.array(tokens[:, :num_codebooks], np.int64)))
 
     @property

@@ -17,7 +17,7 @@ from signtok.data.picture import (
     pad_picture,
     unfit_picture,
 )
-from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, whole_number
+from signtok.hub.base import Arrays, Info, PlacedArray, Tokenizer, as_list, check_codebooks, whole_number
 from signtok.tokenizer.picture_model import PictureModel
 
 
@@ -87,24 +87,30 @@ class PictureTokenizer(Tokenizer):
         return refine
 
     def detokenize(
-        self, tokens: Arrays, steps: SupportsIndex | None = None, seed: SupportsIndex = 0
+        self,
+        tokens: Arrays,
+        num_codebooks: int | None = None,
+        steps: SupportsIndex | None = None,
+        seed: SupportsIndex = 0,
     ) -> list[UInt8[np.ndarray, "_ _ 3"]]:
         """A picture uint8 (H, W, 3) for each latent or array of ids, of the size that was tokenized. A grid larger than
         `shape` is decoded in tiles.
 
+        num_codebooks: use only the first so many (1 to Q) of residual VQ.
         steps: of a decoder that samples, None as it was trained; seed: of its noise. Latent diffusion noises the latent
             by so many steps, and takes as many back: 0 decodes it as it is. The same latent, steps and seed
         give the same picture, whatever else is in the list. Raises ValueError for arrays of another shape, and for
-        steps that the decoder does not have.
+        steps and codebooks that there are not.
         """
 
         number = whole_number("seed", seed)
         looks = None if steps is None else whole_number("steps", steps)
+        check_codebooks(num_codebooks, self.codebooks)
 
         def decode(tokens: np.ndarray, what: str) -> np.ndarray:
             generator = torch.Generator().manual_seed(number)
             placement = getattr(tokens, "placement", None)
-            z = self._latent(self._check(tokens, placement, what))
+            z = self._latent(self._check(tokens, placement, what)[..., :num_codebooks])
             found = self.model.decode(z[None], looks, generator)
             if not found.isfinite().all():
                 raise ValueError(f"{what}: the latent's numbers are far too large; encode the picture again")
