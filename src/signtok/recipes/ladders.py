@@ -7,7 +7,7 @@
 from collections.abc import Callable
 
 from signtok.config import FlowDecoder, NoBottleneck, PictureConfig, TransformerConfig
-from signtok.recipes.grid import DETERMINISTIC, FIRST, REFINE, VQGAN, grid_tokenizer
+from signtok.recipes.grid import DETERMINISTIC, FIRST, REFINE, RVQ, VQGAN, grid_tokenizer
 
 TRANSFORMER = TransformerConfig(width=192, blocks=6, patch=8)
 """About the work of the U-Net."""
@@ -67,4 +67,6 @@ DETERMINISTIC_STOPPED = (
     lambda: grid_tokenizer("lpips-ae-stop", STOPPED.model_copy(update={"critic": None}), NoBottleneck()),
 )
 """`gan-ae` and `lpips-ae` whose encoder learns from squared error alone, as in `swycc-stop`."""
-LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE, *DETERMINISTIC_STOPPED)
+CODES = (lambda: grid_tokenizer("div-ae-swycc-latent", SWYCC[3]().tokenizer.decoder, RVQ),)
+"""`div-ae-swycc` as `swycc-latent` decodes."""
+LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE, *DETERMINISTIC_STOPPED, *CODES)
