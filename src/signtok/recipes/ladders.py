@@ -67,6 +67,9 @@ DETERMINISTIC_STOPPED = (
     lambda: grid_tokenizer("lpips-ae-stop", STOPPED.model_copy(update={"critic": None}), NoBottleneck()),
 )
 """`gan-ae` and `lpips-ae` whose encoder learns from squared error alone, as in `swycc-stop`."""
-CODES = (lambda: grid_tokenizer("div-ae-swycc-latent", SWYCC[3]().tokenizer.decoder, RVQ),)
-"""`div-ae-swycc` as `swycc-latent` decodes."""
+CODES = (
+    lambda: grid_tokenizer("div-ae-swycc-latent", SWYCC[3]().tokenizer.decoder, RVQ),
+    lambda: grid_tokenizer("vqgan-stop", STOPPED, RVQ),
+)
+"""`div-ae-swycc` as `swycc-latent` decodes, and `vqgan` with the same stop."""
 LADDERS: tuple[Callable[[], PictureConfig], ...] = (*SWYCC, *EPS_VAE, *DETERMINISTIC_STOPPED, *CODES)
