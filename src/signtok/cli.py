@@ -41,8 +41,9 @@ def train(
     Args:
         recipe: of landmarks: sign-rvq-ctc, sign-rvq, sign-continuous, each also with -no-dropout or -paper, and
             sign-rvq-flow; of pictures: hands-conv, asl-image-conv, asl-image-conv-two-heads, asl-image-ff,
-            asl-image-ddpm; with a grid of latents vae, gan-ae, lpips-ae, swycc, eps-vae, for a GPU hands, hands-vae,
-            eps-vae-b, vae-b; with codes vqgan, div-ae, div-ae-fsq, div-ae-swycc, div-ae-swycc-fsq.
+            asl-image-ddpm; with a grid of latents vae, gan-ae, lpips-ae, swycc, swycc-latent (the best in minutes of a
+            CPU), eps-vae, for a GPU hands, hands-vae, eps-vae-b, vae-b; with codes vqgan, div-ae, div-ae-fsq,
+            div-ae-swycc, div-ae-swycc-fsq, div-ae-swycc-latent (the best). Another name lists all.
         data: for pictures, a folder with a folder for each class. For landmarks, a folder with known sources
             (signtok.data.sources), or recordings of your own with their texts: a Kaggle folder, .pose or .npz files, a
             packed corpus. Single letters are composed into phrases, and generated signers spell along. "generated":
