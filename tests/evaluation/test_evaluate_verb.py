@@ -107,24 +107,32 @@ def test_landmarks_that_cannot_be_used(run_of, pictures, run, tmp_path, monkeypa
     assert message in ended.err
 
 
-def test_refined_latents_are_told_and_err_less(run_of, pictures, run, tmp_path):
-    folder, found = run_of(pictures), {}
-    for steps in ("0", "30"):
-        ended = run("evaluate", folder, "--refine", steps, "--out", tmp_path / "s.json")
-        assert (ended.code, ended.err) == (0, "")
-        found[steps] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+@pytest.fixture
+def first_scores(run, tmp_path):
+    """The first score of a folder's evaluation with each value of an option."""
+
+    def measure(folder, option, *values):
+        found = {}
+        for value in values:
+            ended = run("evaluate", folder, option, value, "--out", tmp_path / "s.json")
+            assert (ended.code, ended.err) == (0, "")
+            found[value] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+        return found
+
+    return measure
+
+
+def test_refined_latents_are_told_and_err_less(run_of, pictures, first_scores):
+    found = first_scores(run_of(pictures), "--refine", "0", "30")
     assert found["30"]["name"] == "MSE"
     assert found["30"]["value"] < found["0"]["value"]
     assert "|refined 30 steps|mse" in found["30"]["signature"]
 
 
-def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_path):
+def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, first_scores):
     net = ConvolutionNet(channels=(8, 16))
-    folder, found = run_of(pictures, decoder=LatentDiffusionDecoder(net=net, steps=10, width=8)), {}
-    for steps in ("0", "10"):
-        ended = run("evaluate", folder, "--steps", steps, "--out", tmp_path / "s.json")
-        assert (ended.code, ended.err) == (0, "")
-        found[steps] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    folder = run_of(pictures, decoder=LatentDiffusionDecoder(net=net, steps=10, width=8))
+    found = first_scores(folder, "--steps", "0", "10")
     assert found["0"]["value"] != found["10"]["value"]
     assert "|steps:10|seed:0|mse" in found["10"]["signature"]
     ended = run("evaluate", folder, "--steps", "11")
@@ -132,15 +140,11 @@ def test_steps_of_a_decoder_that_samples_are_told(run_of, pictures, run, tmp_pat
     assert "give 0 to that" in ended.err
 
 
-def test_fewer_codebooks_are_told(run_of, pictures, run, tmp_path):
+def test_fewer_codebooks_are_told(run_of, pictures, run, first_scores):
     net = GridNet(channels=8, multipliers=(1, 1), blocks=1, shortcut=True)
     codes = ResidualVQConfig(codebooks=2, codes=8, dim=6)
     folder = run_of(pictures, encoder=net, decoder=PlainDecoder(net=net), latent=6, bottleneck=codes)
-    found = {}
-    for number in ("1", "2"):
-        ended = run("evaluate", folder, "--codebooks", number, "--out", tmp_path / "s.json")
-        assert (ended.code, ended.err) == (0, "")
-        found[number] = json.loads((tmp_path / "s.json").read_text())["scores"][0]
+    found = first_scores(folder, "--codebooks", "1", "2")
     assert found["1"]["value"] != found["2"]["value"]
     assert "|codebooks:1|mse" in found["1"]["signature"]
     ended = run("evaluate", folder, "--codebooks", 3)

@@ -16,7 +16,8 @@ from signtok.tokenizer.rvq import usage
 SLACK = 1e-3
 """How far beyond the outermost level, as a share of the way to it, a number can get (epsilon of their code)."""
 SPREAD = 0.7
-"""Root mean square of each number of the first batch before it is bounded (of .3 to 2 that with the least error)."""
+"""Root mean square of each number of the first batch before it is bounded: of what errs least (.5 and .7
+of .3 to 2, docs/log.md) the one that uses more ids."""
 
 
 class FiniteScalars(nn.Module):
